@@ -1,0 +1,72 @@
+// The few words our actors use. They hide what is said differently in CAF 0.17 and CAF 1.x.
+#pragma once
+
+#include "messages/base/error.hpp"
+
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <type_traits>
+#include <utility>
+
+namespace banger::actor {
+
+/// Base of every actor state. Its constructor is declared because CAF 0.17 initialises an aggregate
+/// state from the self pointer in C++20 (caf::stateful_actor constructs S(self) if it can).
+struct state_base {
+  state_base() {}
+  state_base(const state_base&) = delete;
+  state_base& operator=(const state_base&) = delete;
+};
+
+template <class State>
+inline constexpr bool sound_state =
+    std::is_base_of_v<state_base, State> && !std::is_aggregate_v<State>;
+
+/// Asks and hands the answer to `.then(answer, error)`. Never without a deadline.
+template <class Self, class To, class... Ts>
+auto ask(Self* self, const To& to, std::chrono::milliseconds deadline, Ts&&... words) {
+  return self->request(to, deadline, std::forward<Ts>(words)...);
+}
+
+/// Says, and expects no answer.
+template <class Self, class To, class... Ts>
+void tell(Self* self, const To& to, Ts&&... words) {
+  self->send(to, std::forward<Ts>(words)...);
+}
+
+/// From outside of any actor: adapter threads, main.
+template <class To, class... Ts>
+void tell_from_outside(const To& to, Ts&&... words) {
+  caf::anon_send(to, std::forward<Ts>(words)...);
+}
+
+/// Says it to itself, later.
+template <class Self, class... Ts>
+void after(Self* self, std::chrono::milliseconds delay, Ts&&... words) {
+  self->delayed_send(self, delay, std::forward<Ts>(words)...);
+}
+
+/// What to do when a monitored actor is gone: `f(const caf::down_msg&)`. One per actor.
+template <class Self, class F>
+void on_down(Self* self, F f) {
+  self->set_down_handler([f = std::move(f)](caf::down_msg& gone) { f(gone); });
+}
+
+/// Errors cross between the two worlds here and nowhere else: what, why, remedy and operation
+/// travel as the context of a caf::error.
+caf::error to_error(const failure& f);
+failure from_error(const caf::error& error);
+
+/// `return answer(expected);` in a handler that answers caf::result<T>.
+template <class T>
+caf::result<T> answer(expected<T> outcome) {
+  if (!outcome)
+    return to_error(outcome.error());
+  if constexpr (std::is_void_v<T>)
+    return caf::unit;
+  else
+    return std::move(*outcome);
+}
+
+} // namespace banger::actor

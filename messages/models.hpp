@@ -1,0 +1,171 @@
+// What is said between programs: plain structs of strings, integers, bools, vectors and each other.
+// A struct that travels never changes its fields; a new need is a new struct. The receiver's first
+// act is to parse what it got into strong types (messages/base/names.hpp).
+#pragma once
+
+#include <caf/meta/type_name.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace banger::messages {
+
+/// banger::failure on the wire.
+struct error_info {
+  std::uint8_t code = 0; ///< banger::errc, 0: no error
+  std::string what, why, remedy, operation;
+};
+
+/// First thing said on a connection. This struct and its reply are the same in all versions.
+struct hello_request {
+  std::uint32_t protocol = 0;
+  std::string version, commit;
+  std::uint64_t build = 0;
+};
+
+struct hello_reply {
+  std::uint32_t protocol = 0;
+  std::string version, commit;
+  std::uint64_t build = 0;
+  std::uint32_t pid = 0;
+};
+
+/// A VM to be made. The daemon checks every field again.
+struct create_request {
+  std::string name; ///< empty: the daemon makes one up
+  std::string image;
+  std::int64_t vcpu = 0;
+  std::int64_t memory_mib = 0;
+  std::uint64_t disk_bytes = 0; ///< of the work disk
+  bool nat = false;             ///< may the guest reach the network outside?
+  bool ephemeral = false;       ///< deleted when the client that asked is gone (`--rm`)
+};
+
+/// `verb` of start, stop, delete on `ref`: an id, a name, or a prefix of either that fits one VM
+/// only.
+struct verb_request {
+  std::string verb;
+  std::string ref;
+};
+
+struct exec_request {
+  std::string ref;
+  std::vector<std::string> argv;
+  std::vector<std::string> env; ///< NAME=value
+  std::string cwd;
+  bool has_stdin = true;
+};
+
+struct logs_request {
+  std::string ref;
+  bool follow = false;
+};
+
+/// The operation has begun; its progress and end come as messages to the asker.
+struct op_ticket {
+  std::string op; ///< op-xxxxxx
+  std::string vm; ///< id of the VM
+};
+
+/// Present `token` on the stream socket within 10 s, once, to get the stream.
+struct stream_ticket {
+  std::string token; ///< 32 hexadecimal digits
+};
+
+/// A VM as a list shows it.
+struct vm_view {
+  std::string id, name;
+  std::string state;     ///< created | running | stopped | error
+  std::string operation; ///< the step in progress, empty when idle
+  std::uint32_t queued = 0;
+  std::string image;
+  std::uint32_t vcpu = 0;
+  std::uint64_t memory_mib = 0, disk_bytes = 0;
+  bool nat = false, ephemeral = false;
+  std::uint64_t created_ms = 0; ///< Unix epoch
+};
+
+struct stage_time {
+  std::string stage;
+  std::uint64_t micros = 0;
+  bool ours = true; ///< false: the hypervisor's or the guest's time
+};
+
+/// All that is known of a VM.
+struct vm_detail {
+  vm_view view;
+  std::string folder; ///< disks, sockets and logs of this VM
+  std::string last_error;
+  std::uint32_t pid = 0; ///< of the VMM, 0 when it does not run
+  std::string
+      hypervisor; ///< "QEMU microvm (TCG)", with the reason if something better was passed over
+  std::string root_disk;   ///< reflink | qcow2 | overlay
+  std::string confinement; ///< what holds the VMM: "landlock, seccomp, uid 65534"
+  std::string network;
+  std::string kernel;
+  std::uint32_t start_retries = 0; ///< boots that hung and were tried again, in all
+  std::vector<stage_time> last_start;
+};
+
+/// A stage of an operation began, or has news.
+struct progress {
+  std::string op;
+  std::string stage;  ///< stable id: "kernel", "image", "root-disk", "launch", "hello", ...
+  std::string detail; ///< for people
+  std::uint64_t elapsed_us = 0; ///< since the operation began
+};
+
+/// The end of an operation. `error.code` 0 is success.
+struct finished {
+  std::string op;
+  error_info error;
+  vm_view vm;
+  std::vector<stage_time> stages;
+};
+
+struct daemon_status {
+  std::uint32_t pid = 0, protocol = 0;
+  std::string version, commit;
+  std::uint64_t uptime_ms = 0;
+  std::uint32_t vms = 0, running = 0, clients = 0, operations = 0, streams = 0;
+  std::uint64_t stream_bytes_buffered =
+      0; ///< held now for readers that are slower than their writers
+  std::string hypervisor, root_disk, confinement;
+  std::string state_folder, runtime_folder;
+  std::uint64_t idle_exit_ms = 0; ///< 0: stays
+};
+
+} // namespace banger::messages
+
+// Fields in order, once, for the serializer and for the printer.
+#define BANGER_INSPECT(type, ...)                                                                  \
+  template <class Inspector>                                                                       \
+  typename Inspector::result_type inspect(Inspector& f, type& x) {                                 \
+    return f(caf::meta::type_name(#type), __VA_ARGS__);                                            \
+  }
+
+namespace banger::messages {
+
+BANGER_INSPECT(error_info, x.code, x.what, x.why, x.remedy, x.operation)
+BANGER_INSPECT(hello_request, x.protocol, x.version, x.commit, x.build)
+BANGER_INSPECT(hello_reply, x.protocol, x.version, x.commit, x.build, x.pid)
+BANGER_INSPECT(create_request, x.name, x.image, x.vcpu, x.memory_mib, x.disk_bytes, x.nat,
+               x.ephemeral)
+BANGER_INSPECT(verb_request, x.verb, x.ref)
+BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin)
+BANGER_INSPECT(logs_request, x.ref, x.follow)
+BANGER_INSPECT(op_ticket, x.op, x.vm)
+BANGER_INSPECT(stream_ticket, x.token)
+BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x.vcpu, x.memory_mib,
+               x.disk_bytes, x.nat, x.ephemeral, x.created_ms)
+BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)
+BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x.root_disk,
+               x.confinement, x.network, x.kernel, x.start_retries, x.last_start)
+BANGER_INSPECT(progress, x.op, x.stage, x.detail, x.elapsed_us)
+BANGER_INSPECT(finished, x.op, x.error, x.vm, x.stages)
+BANGER_INSPECT(daemon_status, x.pid, x.protocol, x.version, x.commit, x.uptime_ms, x.vms, x.running,
+               x.clients, x.operations, x.streams, x.stream_bytes_buffered, x.hypervisor,
+               x.root_disk, x.confinement, x.state_folder, x.runtime_folder, x.idle_exit_ms)
+
+} // namespace banger::messages

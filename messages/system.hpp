@@ -1,0 +1,25 @@
+// The facet for the daemon itself, and the gateway: the actor that is published on the socket.
+#pragma once
+
+#include "messages/vms.hpp"
+
+namespace banger::messages {
+
+using system_facet = caf::typed_actor<
+    /// Never fails, never waits.
+    caf::replies_to<status_atom>::with<daemon_status>,
+    /// Ends the daemon once the running operations are done. VMs live on, except `--rm` ones of
+    /// lost clients. The answer comes before the end; the end is the closed connection.
+    caf::replies_to<halt_atom>::with<void>>;
+
+/// These two clauses never change, so that programs of any two versions can tell each other what
+/// they are.
+using gateway_actor = caf::typed_actor<
+    /// First word on a connection. Answers what the daemon is, and the facets if the protocols
+    /// agree (null handles if not).
+    caf::replies_to<hello_atom, hello_request>::with<hello_reply, vms_facet, system_facet>,
+    /// Said by a newer CLI: make room for my daemon. As `halt`; `bad_version` if the asker is not
+    /// newer.
+    caf::replies_to<retire_atom, hello_request>::with<void>>;
+
+} // namespace banger::messages

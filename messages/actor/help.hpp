@@ -11,8 +11,8 @@
 
 namespace banger::actor {
 
-/// Base of every actor state. Its constructor is declared because CAF 0.17 initialises an aggregate
-/// state from the self pointer in C++20 (caf::stateful_actor constructs S(self) if it can).
+/// Base of every actor state. CAF 0.17 constructs S(self) if it can, and in C++20 an aggregate can: its
+/// first member would be made from a pointer. With this base in first place it cannot.
 struct state_base {
   state_base() {}
   state_base(const state_base&) = delete;
@@ -21,7 +21,7 @@ struct state_base {
 
 template <class State>
 inline constexpr bool sound_state =
-    std::is_base_of_v<state_base, State> && !std::is_aggregate_v<State>;
+    std::is_base_of_v<state_base, State> && !std::is_constructible_v<State, int*>;
 
 /// Asks and hands the answer to `.then(answer, error)`. Never without a deadline.
 template <class Self, class To, class... Ts>
@@ -57,6 +57,11 @@ void on_down(Self* self, F f) {
 /// travel as the context of a caf::error.
 caf::error to_error(const failure& f);
 failure from_error(const caf::error& error);
+
+/// Satisfies a promise of nothing.
+inline void done(caf::typed_response_promise<void> promise) {
+  static_cast<caf::response_promise&>(promise).deliver(caf::unit);
+}
 
 /// `return answer(expected);` in a handler that answers caf::result<T>.
 template <class T>

@@ -1,0 +1,111 @@
+#include "actors/daemon/host.hpp"
+
+#include "actors/hypervisor/launcher.hpp"
+#include "actors/hypervisor/process.hpp"
+#include "actors/hypervisor/qemu.hpp"
+#include "actors/storage/files.hpp"
+#include "actors/storage/process.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <thread>
+
+namespace banger::daemon {
+
+namespace fs = std::filesystem;
+
+expected<unique_fd> lock_state(const folders& where) {
+  const auto path = where.state / "bangerd.lock";
+  unique_fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock)
+    return fail_errno("cannot open " + path.string(), errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+    return lock;
+  if (errno != EWOULDBLOCK)
+    return fail_errno("cannot lock " + path.string(), errno);
+  return fail(errc::already_exists, "another daemon keeps the VMs in " + where.state.string(),
+              "it may serve another XDG_RUNTIME_DIR", "end it with `banger daemon stop` there");
+}
+
+expected<std::string> ensure_ssh_key(const folders& where) {
+  const auto folder = where.state / "ssh";
+  if (auto ok = secure_folder(folder); !ok)
+    return tl::unexpected(ok.error());
+  const auto key = folder / "id_ed25519";
+  std::error_code ignored;
+  if (!fs::exists(key, ignored)) {
+    storage::command make{
+        {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "banger", "-f", key.string()}};
+    if (auto made = storage::run(make); !made)
+      return tl::unexpected(made.error());
+  }
+  auto line = storage::read_file(key.string() + ".pub", 4096);
+  if (line && line->ends_with('\n'))
+    line->pop_back();
+  return line;
+}
+
+expected<back_ends> find_back_ends(const folders& where, const options& o) {
+  const auto facts = hypervisor::probe_host(where.cache);
+  auto disk = storage::choose_root_disk(where.state, o.root_disk);
+  if (!disk)
+    return tl::unexpected(disk.error());
+  auto key = ensure_ssh_key(where);
+  if (!key)
+    return tl::unexpected(key.error());
+  back_ends found;
+  found.site.vms = where.state / "vms";
+  found.site.driver = hypervisor::make_qemu_driver(facts);
+  found.site.launcher = hypervisor::make_direct_launcher(facts);
+  found.site.root_disk = disk->kind;
+  found.site.authorized_keys = {*key};
+  found.site.time_scale = o.time_scale;
+  found.hypervisor = found.site.driver->describe();
+  found.root_disk = std::string(storage::to_string(disk->kind));
+  if (!disk->passed_over.empty())
+    found.root_disk += " (" + disk->passed_over + ")";
+  found.confinement =
+      facts.landlock_abi > 0 ? "landlock, seccomp" : "seccomp; this kernel offers no landlock";
+  return found;
+}
+
+std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs::path& vms) {
+  std::vector<vms::found_vm> found;
+  for (auto vm : recorded.vms) {
+    // A crash between the start of a hypervisor and its record leaves this file as the only trace.
+    if (vm.machine.process.pid == 0)
+      if (auto trace = hypervisor::read_record(vms / vm.id.str() / hypervisor::identity_file))
+        vm.machine.process = trace->process;
+    const bool lives = vm.machine.process.pid != 0 && hypervisor::alive(vm.machine.process);
+    if (!lives)
+      vm.machine.process = {};
+    const auto cut_off = std::find_if(recorded.unfinished.begin(), recorded.unfinished.end(),
+                                      [&](const auto& i) { return i.vm == vm.id.str(); });
+    std::optional<vm::verb> verb;
+    if (cut_off != recorded.unfinished.end())
+      if (auto parsed = vm::parse_verb(cut_off->verb))
+        verb = *parsed;
+    const auto then = vm::recover(vm, verb, lives);
+    found.push_back({std::move(vm), then});
+  }
+  return found;
+}
+
+host_limits limits_of_host() {
+  host_limits limits;
+  limits.cpus = std::max(1U, std::thread::hardware_concurrency());
+  const auto pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  limits.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+  return limits;
+}
+
+fs::path find_banger_init() {
+  if (const char* given = std::getenv("BANGER_INIT"))
+    return given;
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path() / "banger-init";
+}
+
+} // namespace banger::daemon

@@ -1,0 +1,38 @@
+// What a daemon finds and prepares before its first actor lives: folders, key, back-ends, recorded
+// VMs.
+#pragma once
+
+#include "actors/daemon/options.hpp"
+#include "actors/hypervisor/probe.hpp"
+#include "actors/store/database.hpp"
+#include "actors/vms/vms.hpp"
+#include "messages/base/paths.hpp"
+#include "messages/base/unique_fd.hpp"
+
+namespace banger::daemon {
+
+/// One daemon per state folder, whatever its sockets are called: held while the daemon lives.
+/// `already_exists`.
+expected<unique_fd> lock_state(const folders& where);
+
+/// The public half of our ed25519 key, made on first start.
+expected<std::string> ensure_ssh_key(const folders& where);
+
+/// Back-ends by probing; `why` names what was passed over.
+struct back_ends {
+  vm::host site;
+  std::string hypervisor, root_disk, confinement;
+};
+expected<back_ends> find_back_ends(const folders& where, const options& o);
+
+/// Each VM of the database with what is to be done about it, from the journal and the evidence on
+/// the host.
+std::vector<vms::found_vm> take_stock(const store::snapshot& recorded,
+                                      const std::filesystem::path& vms);
+
+host_limits limits_of_host();
+
+/// banger-init beside our own program, or BANGER_INIT.
+std::filesystem::path find_banger_init();
+
+} // namespace banger::daemon

@@ -1,0 +1,255 @@
+// bangerd. Reads as a table of contents: what is prepared, who lives, who is told, how it ends.
+#include "actors/daemon/host.hpp"
+#include "actors/daemon/options.hpp"
+#include "actors/gateway/gateway.hpp"
+#include "actors/image/images.hpp"
+#include "actors/io/reactor.hpp"
+#include "messages/base/version.hpp"
+#include "messages/transport/transport.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+namespace {
+
+using namespace banger;
+using namespace banger::daemon;
+
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
+
+constexpr int incompatible = 2;
+
+// The one line that the CLI waits for.
+void announce(const options& o, const std::string& line) {
+  if (o.ready_fd < 0) {
+    std::fprintf(stderr, "bangerd: %s\n", line.c_str());
+    return;
+  }
+  const auto text = line + "\n";
+  if (::write(o.ready_fd, text.data(), text.size()) < 0)
+    log::warn({}, "ready_pipe_closed");
+  ::close(o.ready_fd);
+}
+
+int give_up(const options& o, const failure& why) {
+  log::failed({}, "start_failed", why);
+  announce(o, "error " + describe(why));
+  ::_exit(1); // as at the end of serve: actors are not taken apart
+}
+
+int check_migrations() {
+  const auto where = find_folders();
+  const auto report =
+      where ? store::check_schema(where->state / "state.db") : tl::unexpected(where.error());
+  std::puts(report ? report->line.c_str() : describe(report.error()).c_str());
+  return report ? static_cast<int>(report->state) : incompatible;
+}
+
+int print_version() {
+  const auto& build = this_build();
+  std::printf("bangerd v%s (commit %s)\n", build.version.c_str(), build.commit.c_str());
+  return 0;
+}
+
+expected<folders> prepare_folders(const options& o) {
+  auto where = find_folders();
+  if (!where)
+    return where;
+  for (const auto& folder : {where->runtime, where->state, where->cache})
+    if (auto ok = secure_folder(folder); !ok)
+      return tl::unexpected(ok.error());
+  if (auto ok = log::open({.file = daemon_log(*where), .least = o.log_level}); !ok)
+    return tl::unexpected(ok.error());
+  return where;
+}
+
+// TERM, INT and HUP become a message like any other.
+unique_fd block_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (int s : {SIGTERM, SIGINT, SIGHUP})
+    ::sigaddset(&ends, s);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  return unique_fd(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+void allow_many_files() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+messages::daemon_status describe_daemon(const folders& where, const back_ends& found) {
+  const auto& build = this_build();
+  messages::daemon_status s;
+  s.pid = static_cast<std::uint32_t>(::getpid());
+  s.protocol = protocol_version;
+  s.version = build.version;
+  s.commit = build.commit;
+  s.hypervisor = found.hypervisor;
+  s.root_disk = found.root_disk;
+  s.confinement = found.confinement;
+  s.state_folder = where.state.string();
+  s.runtime_folder = where.runtime.string();
+  return s;
+}
+
+// What has to be there before the first actor; each part may say no.
+struct ground {
+  folders where;
+  unique_fd state_lock;
+  back_ends found;
+  std::optional<store::database> database;
+  std::vector<vms::found_vm> vms;
+};
+
+expected<ground> prepare(const options& o) {
+  ground g;
+  auto where = prepare_folders(o);
+  if (!where)
+    return tl::unexpected(where.error());
+  g.where = *where;
+  auto lock = lock_state(g.where);
+  if (!lock)
+    return tl::unexpected(lock.error());
+  g.state_lock = std::move(*lock);
+  auto found = find_back_ends(g.where, o);
+  if (!found)
+    return tl::unexpected(found.error());
+  g.found = std::move(*found);
+  auto db = store::database::open(g.where.state / "state.db");
+  if (!db)
+    return tl::unexpected(db.error());
+  auto recorded = db->load();
+  if (!recorded)
+    return tl::unexpected(recorded.error());
+  for (const auto& row : recorded->quarantined)
+    log::error({}, "row_quarantined", {{"text", row}});
+  g.vms = take_stock(*recorded, g.found.site.vms);
+  g.database.emplace(std::move(*db));
+  return g;
+}
+
+// The threads beside the actors', and what all machines share. Lives as long as any actor may call
+// on it.
+struct house {
+  work::pool workers{2};
+  io::reactor loop;
+  std::unique_ptr<io::stream_server> streams;
+  vm::machine_room room;
+};
+
+expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
+  auto streams = io::serve_streams(h.loop, stream_socket(g.where));
+  if (!streams)
+    return tl::unexpected(streams.error());
+  h.streams = std::move(*streams);
+  const image::image_folders folders{g.where.state / "images", g.where.cache / "kernels",
+                                     find_banger_init(), o.kernel_package};
+  h.room = {g.found.site,
+            vm::standard_capabilities(),
+            image::spawn_images(system, folders, h.workers),
+            &h.loop,
+            h.streams.get(),
+            &h.workers};
+  return {};
+}
+
+struct residents {
+  vms::vms_actor vms;
+  gateway::system_actor itself;
+  messages::gateway_actor gate;
+};
+
+residents move_in(house& h, ground& g, const options& o, caf::actor_system& system,
+                  const caf::actor& waiting) {
+  residents r;
+  auto store = store::spawn_store(system, std::move(*g.database));
+  r.vms = vms::spawn_vms(system, std::move(g.vms), store, h.room, limits_of_host());
+  gateway::system_options options;
+  options.about = describe_daemon(g.where, g.found);
+  options.idle_exit = o.idle_exit;
+  options.streams = h.streams.get();
+  options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
+  r.itself = gateway::spawn_system(system, r.vms, std::move(options));
+  r.gate = gateway::spawn_gateway(system, r.vms, r.itself);
+  return r;
+}
+
+expected<transport::server> open_door(const ground& g, const residents& r,
+                                      caf::actor_system& system) {
+  const auto count = [itself = r.itself](std::int32_t change) {
+    actor::tell_from_outside(itself, gateway::client_atom::value, change);
+  };
+  transport::options door;
+  door.socket = daemon_socket(g.where);
+  door.opened = [count](const auto&) { count(1); };
+  door.closed = [count](const auto&, const auto&) { count(-1); };
+  door.refused = [](const auto& who, const auto& why) {
+    log::warn({}, "client_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+  };
+  return transport::publish(
+      system, door, r.gate,
+      {transport::admit(system, caf::actor_cast<messages::vms_facet>(r.vms)),
+       transport::admit(system, caf::actor_cast<messages::system_facet>(r.itself))});
+}
+
+void halt_on_signal(io::reactor& loop, int signals, const gateway::system_actor& itself) {
+  loop.post([&loop, signals, itself] {
+    loop.watch(signals, EPOLLIN, [&loop, signals, itself](std::uint32_t) {
+      loop.unwatch(signals);
+      actor::tell_from_outside(itself, messages::halt_atom::value);
+    });
+  });
+}
+
+int serve(const options& o, const unique_fd& signals) {
+  auto g = prepare(o);
+  if (!g)
+    return give_up(o, g.error());
+  caf::actor_system_config config;
+  transport::configure(config, transport::role::daemon);
+  caf::actor_system system{config};
+  transport::prepare(system);
+  house h;
+  if (auto ok = furnish(h, *g, o, system); !ok)
+    return give_up(o, ok.error());
+  caf::scoped_actor self{system};
+  const auto r = move_in(h, *g, o, system, self);
+  auto server = open_door(*g, r, system);
+  if (!server)
+    return give_up(o, server.error());
+  halt_on_signal(h.loop, signals.get(), r.itself);
+  log::info({}, "started",
+            {{"version", this_build().version}, {"hypervisor", g->found.hypervisor}});
+  announce(o, "ready");
+  self->receive([](leave_atom) {});
+  // Everything that lasts is committed by now, and VMs do not need us: the sockets and the locks
+  // go, then the process ends at once, without taking the actors apart.
+  log::info({}, "left");
+  { const auto closing = std::move(*server); }
+  g->state_lock.reset();
+  std::fflush(nullptr);
+  ::_exit(0);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const auto o = parse_options(argc, argv);
+  if (o.exit_code >= 0)
+    return o.exit_code;
+  if (o.version)
+    return print_version();
+  if (o.check_migrations)
+    return check_migrations();
+  ::umask(077);
+  allow_many_files();
+  return serve(o, block_signals());
+}

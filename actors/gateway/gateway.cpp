@@ -1,0 +1,191 @@
+#include "actors/gateway/gateway.hpp"
+
+#include "actors/log/log.hpp"
+#include "messages/base/version.hpp"
+
+namespace banger::gateway {
+
+using namespace std::chrono_literals;
+using namespace messages;
+
+namespace {
+
+constexpr auto drain_deadline = 1h;
+constexpr auto census_deadline = 10s;
+
+build_info build_of(const hello_request& who) { return {who.version, who.commit, who.build}; }
+
+class system_state : public actor::state_base {
+public:
+  static inline const char* name = "system";
+
+  void init(system_actor::pointer self, vms::vms_actor vms, system_options options) {
+    self_ = self;
+    vms_ = std::move(vms);
+    options_ = std::move(options);
+    wait_for_idle();
+  }
+
+  caf::result<daemon_status> status() {
+    auto answer = self_->make_response_promise<daemon_status>();
+    survey([answer](const daemon_status& now) mutable { answer.deliver(now); },
+           [answer](caf::error why) mutable { answer.deliver(std::move(why)); });
+    return answer;
+  }
+
+  caf::result<void> halt() {
+    auto answer = self_->make_response_promise<void>();
+    log::info({}, "halting");
+    actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value)
+        .then(
+            [this, answer]() mutable {
+              actor::done(answer);
+              options_.leave();
+            },
+            [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+    return answer;
+  }
+
+  caf::result<void> retire(const hello_request& asker) {
+    if (!newer(build_of(asker), this_build()))
+      return actor::to_error({errc::bad_version, "this daemon is not older than you", {}, {}, {}});
+    auto answer = self_->make_response_promise<void>();
+    survey(
+        [this, answer](const daemon_status& now) mutable {
+          if (now.operations == 0 && now.streams == 0)
+            return leave_for_newer(answer);
+          answer.deliver(actor::to_error({errc::busy,
+                                          "the daemon is at work for others",
+                                          std::to_string(now.operations) + " operations, " +
+                                              std::to_string(now.streams) + " streams",
+                                          "wait until they are done, or use `banger daemon stop`",
+                                          {}}));
+        },
+        [answer](caf::error why) mutable { answer.deliver(std::move(why)); });
+    return answer;
+  }
+
+  void count_clients(std::int32_t change) {
+    clients_ += change;
+    if (clients_ == 0)
+      wait_for_idle();
+  }
+
+  void look_whether_idle(std::uint64_t number) {
+    if (number != idle_number_ || clients_ > 0)
+      return;
+    actor::ask(self_, vms_, census_deadline, vms::census_atom::value)
+        .then(
+            [this](const vms::census& now) {
+              if (clients_ > 0)
+                return;
+              if (now.running > 0 || now.operations > 0)
+                return wait_for_idle();
+              log::info({}, "leaving", {{"text", "no clients and no running VMs"}});
+              options_.leave();
+            },
+            [](caf::error&) {});
+  }
+
+private:
+  template <class Then, class Otherwise>
+  void survey(Then then, Otherwise otherwise) {
+    const system_actor me = self_;
+    actor::ask(self_, vms_, census_deadline, vms::census_atom::value)
+        .then(
+            [this, me, then](const vms::census& counted) {
+              options_.streams->stats([this, me, then, counted](io::stream_stats streams) {
+                actor::tell_from_outside(me, work::thunk{[this, then, counted, streams]() mutable {
+                                           then(now(counted, streams));
+                                         }});
+              });
+            },
+            [otherwise](caf::error& why) mutable { otherwise(std::move(why)); });
+  }
+
+  daemon_status now(const vms::census& counted, const io::stream_stats& streams) const {
+    auto s = options_.about;
+    const auto up = std::chrono::steady_clock::now() - began_;
+    s.uptime_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(up).count());
+    s.vms = counted.vms;
+    s.running = counted.running;
+    s.operations = counted.operations;
+    s.clients = static_cast<std::uint32_t>(std::max(clients_, 0));
+    s.streams = streams.open;
+    s.stream_bytes_buffered = streams.buffered_bytes;
+    s.idle_exit_ms = static_cast<std::uint64_t>(options_.idle_exit.count());
+    return s;
+  }
+
+  void leave_for_newer(caf::typed_response_promise<void> answer) {
+    log::info({}, "retiring", {{"text", "a newer banger takes over; VMs live on"}});
+    actor::done(answer);
+    options_.leave();
+  }
+
+  void wait_for_idle() {
+    if (options_.idle_exit > 0ms)
+      actor::after(self_, options_.idle_exit, idle_atom::value, ++idle_number_);
+  }
+
+  system_actor::pointer self_ = nullptr;
+  vms::vms_actor vms_;
+  system_options options_;
+  std::int32_t clients_ = 0;
+  std::uint64_t idle_number_ = 0;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+system_actor::behavior_type system_behavior(system_actor::stateful_pointer<system_state> self,
+                                            vms::vms_actor vms, system_options options) {
+  static_assert(actor::sound_state<system_state>);
+  auto& s = self->state;
+  s.init(self, std::move(vms), std::move(options));
+  return {
+      [&s](status_atom) { return s.status(); },
+      [&s](halt_atom) { return s.halt(); },
+      [&s](retire_atom, const hello_request& asker) { return s.retire(asker); },
+      [&s](client_atom, std::int32_t change) { s.count_clients(change); },
+      [&s](idle_atom, std::uint64_t number) { s.look_whether_idle(number); },
+      [](const work::thunk& t) { t.run(); },
+  };
+}
+
+struct gateway_state : actor::state_base {
+  static inline const char* name = "gateway";
+};
+
+gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<gateway_state> self,
+                                              const vms_facet& vms, const system_facet& facet,
+                                              const system_actor& itself) {
+  static_assert(actor::sound_state<gateway_state>);
+  return {
+      [vms, facet](hello_atom, const hello_request& asker)
+          -> caf::result<hello_reply, vms_facet, system_facet> {
+        const auto& build = this_build();
+        hello_reply reply{protocol_version, build.version, build.commit, build.number,
+                          static_cast<std::uint32_t>(::getpid())};
+        if (asker.protocol != protocol_version)
+          return {std::move(reply), vms_facet(), system_facet()};
+        return {std::move(reply), vms, facet};
+      },
+      [self, itself](retire_atom, const hello_request& asker) -> caf::result<void> {
+        return self->delegate(itself, retire_atom::value, asker);
+      },
+  };
+}
+
+} // namespace
+
+system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_options options) {
+  return system.spawn(system_behavior, std::move(vms), std::move(options));
+}
+
+gateway_actor spawn_gateway(caf::actor_system& system, vms::vms_actor vms, system_actor itself) {
+  auto vms_side = caf::actor_cast<vms_facet>(vms);
+  auto system_side = caf::actor_cast<system_facet>(itself);
+  return system.spawn(gateway_behavior, vms_side, system_side, itself);
+}
+
+} // namespace banger::gateway

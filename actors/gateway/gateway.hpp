@@ -1,0 +1,38 @@
+// The door: the gateway greets, the system actor answers for the daemon itself and decides when it
+// leaves.
+#pragma once
+
+#include "actors/vms/vms.hpp"
+#include "messages/system.hpp"
+
+#include <functional>
+
+namespace banger::gateway {
+
+using client_atom = caf::atom_constant<caf::atom("client")>;
+using idle_atom = caf::atom_constant<caf::atom("idle")>;
+
+using system_actor = messages::system_facet::extend<
+    /// A newer CLI asks for the place. `bad_version` if it is not newer; `busy` while operations or
+    /// streams run.
+    caf::replies_to<messages::retire_atom, messages::hello_request>::with<void>,
+    /// Connections were opened (+) or closed (-).
+    caf::reacts_to<client_atom, std::int32_t>,
+    /// Internal: time to see whether anybody needs us; the number tells an old timer from the last
+    /// one.
+    caf::reacts_to<idle_atom, std::uint64_t>,
+    /// Internal.
+    caf::reacts_to<work::thunk>>;
+
+struct system_options {
+  messages::daemon_status about;          ///< what does not change: versions, folders, back-ends
+  std::chrono::milliseconds idle_exit{0}; ///< 0: stays
+  io::stream_server* streams = nullptr;
+  std::function<void()> leave; ///< called once, when the daemon may end
+};
+
+system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_options options);
+messages::gateway_actor spawn_gateway(caf::actor_system& system, vms::vms_actor vms,
+                                      system_actor itself);
+
+} // namespace banger::gateway

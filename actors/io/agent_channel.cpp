@@ -1,0 +1,237 @@
+#include "actors/io/agent_channel.hpp"
+
+#include "actors/io/reactor.hpp"
+
+#include <array>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <vector>
+
+namespace banger::io {
+
+using guest::frame_type;
+using guest::header;
+
+namespace {
+
+std::uint64_t random_epoch() {
+  std::uint64_t epoch = 0;
+  while (epoch == 0)
+    if (::getrandom(&epoch, sizeof epoch, 0) != sizeof epoch)
+      epoch = 0;
+  return epoch;
+}
+
+bool guest_may_send(frame_type type) {
+  switch (type) {
+  case frame_type::opened:
+  case frame_type::data:
+  case frame_type::eof:
+  case frame_type::ack:
+  case frame_type::exited:
+  case frame_type::failed: return true;
+  default: return false;
+  }
+}
+
+} // namespace
+
+void agent_channel::start() {
+  on_frame_ = [this](const header& h, std::string_view payload) { return take(h, payload); };
+  const auto epoch = random_epoch();
+  search_ = std::make_unique<hello_search>(epoch);
+  watched_ = true;
+  loop_.watch(socket_.get(), EPOLLIN,
+              [self = shared_from_this()](std::uint32_t events) { self->on_ready(events); });
+  request(frame_type::sync, guest::encode(guest::sync_body{epoch}));
+}
+
+void agent_channel::on_ready(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0)
+    flush();
+  if (!watched_ || (events & ~std::uint32_t{EPOLLOUT}) == 0)
+    return;
+  switch (read()) {
+  case got::some: return;
+  case got::end: return lose(false, "the guest's agent closed its channel");
+  case got::broken: return lose(true, garbage_);
+  }
+}
+
+void agent_channel::drain() {
+  for (int i = 0; watched_ && i < 64; ++i)
+    if (read() != got::some)
+      return;
+}
+
+got agent_channel::read() {
+  garbage_.clear();
+  const auto state = search_ ? search() : reader_.read(socket_.get(), on_frame_);
+  if (state == got::broken && garbage_.empty())
+    garbage_ = "the guest's agent sent something that is not a frame";
+  return garbage_.empty() ? state : got::broken;
+}
+
+got agent_channel::search() {
+  auto* buffer = scratch::get();
+  std::size_t bytes = 0;
+  const auto state = read_some(socket_.get(), buffer, scratch::read_size, bytes);
+  const auto hello = search_->feed({buffer, bytes});
+  if (!hello)
+    return state;
+  const auto found = std::move(search_);
+  on_.on_event(event::hello{*hello});
+  return reader_.feed(found->rest(), on_frame_);
+}
+
+bool agent_channel::take(const header& h, std::string_view payload) {
+  if (h.session == 0)
+    return take_control(h, payload);
+  if (guest_may_send(h.type)) {
+    take_session(h, payload);
+    return true;
+  }
+  garbage_ = "the guest's agent sent a frame that only the host may send";
+  return false;
+}
+
+template <class Event, class Body>
+bool agent_channel::tell(std::string_view payload) {
+  auto body = guest::decode<Body>(payload);
+  if (!body) {
+    garbage_ = "the guest's agent sent a frame with a damaged body";
+    return false;
+  }
+  on_.on_event(Event{std::move(*body)});
+  return true;
+}
+
+bool agent_channel::take_control(const header& h, std::string_view payload) {
+  switch (h.type) {
+  case frame_type::configured: return tell<event::configured, guest::configured_body>(payload);
+  case frame_type::grown: return tell<event::grown, guest::grown_body>(payload);
+  case frame_type::failed: return tell<event::refused, guest::failed_body>(payload);
+  case frame_type::stopping: on_.on_event(event::stopping{}); return true;
+  case frame_type::log: on_.on_log(payload); return true;
+  case frame_type::hello: // another answer to our sync
+  case frame_type::reidentified:
+  case frame_type::pong: return true;
+  default: garbage_ = "the guest's agent sent a frame that only the host may send"; return false;
+  }
+}
+
+// A frame for a session that was closed meanwhile was under way then: it is dropped.
+void agent_channel::take_session(const header& h, std::string_view payload) {
+  const auto found = sessions_.find(h.session);
+  if (found == sessions_.end())
+    return;
+  const auto keep = found->second; // it may close itself
+  keep->from_guest(h, payload);
+}
+
+void agent_channel::lose(bool garbage, const std::string& why) {
+  if (!watched_)
+    return;
+  unwatch();
+  on_.on_lost(garbage, why);
+}
+
+void agent_channel::unwatch() {
+  if (!std::exchange(watched_, false))
+    return;
+  loop_.post([keep = shared_from_this()] {}); // the handler may hold the last reference
+  loop_.unwatch(socket_.get());
+}
+
+void agent_channel::end(const std::string& why) {
+  unwatch();
+  socket_.reset();
+  unsent_.clear();
+  for (auto& [id, sink] : std::exchange(sessions_, {}))
+    sink->on_lost(why);
+}
+
+bool agent_channel::request(frame_type type, std::string_view payload) {
+  if (!watched_ || payload.size() > guest::max_payload)
+    return false;
+  header h;
+  h.type = type;
+  send(h, payload);
+  return true;
+}
+
+expected<std::uint32_t> agent_channel::open_session(const guest::open_body& command,
+                                                    std::shared_ptr<session_sink> sink) {
+  if (!watched_)
+    return fail(errc::disconnected, "the command was not started",
+                "there is no connection to the guest's agent");
+  const auto body = guest::encode(command);
+  if (body.size() > guest::max_payload)
+    return fail(errc::bad_request, "the command was not started",
+                "its arguments and environment are longer than 64 KiB",
+                "pass long input through stdin or a file");
+  const auto id = next_session_++;
+  sessions_.emplace(id, std::move(sink));
+  header h;
+  h.type = frame_type::open;
+  h.session = id;
+  send(h, body);
+  return id;
+}
+
+void agent_channel::close_session(std::uint32_t session) {
+  if (sessions_.erase(session) == 0)
+    return;
+  header h;
+  h.type = frame_type::close;
+  h.session = session;
+  send(h, {});
+}
+
+void agent_channel::send(const header& h, std::string_view payload) {
+  if (!watched_)
+    return;
+  char head[guest::header_size];
+  auto full = h;
+  full.length = static_cast<std::uint32_t>(payload.size());
+  guest::encode_header(head, full);
+  std::size_t sent = 0;
+  if (unsent_.empty()) {
+    iovec pieces[] = {{head, sizeof head}, {const_cast<char*>(payload.data()), payload.size()}};
+    const auto taken = send_some(socket_.get(), pieces, 2);
+    if (!taken)
+      return loop_.post([self = shared_from_this()] {
+        self->lose(false, "the guest's agent closed its channel");
+      });
+    sent = *taken;
+  }
+  const auto of_head = std::min(sent, sizeof head);
+  unsent_.append(std::string_view(head, sizeof head).substr(of_head));
+  unsent_.append(payload.substr(sent - of_head));
+  if (!unsent_.empty() && !std::exchange(write_armed_, true))
+    loop_.rearm(socket_.get(), EPOLLIN | EPOLLOUT);
+  was_congested_ = was_congested_ || congested();
+}
+
+void agent_channel::flush() {
+  while (watched_ && !unsent_.empty()) {
+    std::array<iovec, 8> pieces{};
+    const auto count = unsent_.front(pieces.data(), pieces.size(), unsent_.size());
+    const auto sent = send_some(socket_.get(), pieces.data(), count);
+    if (!sent)
+      return lose(false, "the guest's agent closed its channel");
+    if (*sent == 0)
+      break;
+    unsent_.drop(*sent);
+  }
+  if (unsent_.empty() && std::exchange(write_armed_, false))
+    loop_.rearm(socket_.get(), EPOLLIN);
+  if (unsent_.size() > relief || !std::exchange(was_congested_, false))
+    return;
+  const auto sessions = sessions_; // a sink may close its session
+  for (const auto& [id, sink] : sessions)
+    if (sessions_.count(id) != 0)
+      sink->on_drained();
+}
+
+} // namespace banger::io

@@ -1,0 +1,78 @@
+// The connection to the guest's agent: handshake, frames apart, sessions. In the reactor's thread.
+#pragma once
+
+#include "actors/io/frames.hpp"
+#include "actors/io/machine_link.hpp"
+#include "actors/io/session.hpp"
+#include "messages/base/unique_fd.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace banger::io {
+
+class reactor;
+
+class agent_channel : public std::enable_shared_from_this<agent_channel> {
+public:
+  struct callbacks {
+    std::function<void(link_event)> on_event;
+    std::function<void(std::string_view)> on_log; ///< a line of the agent
+    /// Closed or nonsense. Sessions are still there: `end` tells them.
+    std::function<void(bool garbage, const std::string& why)> on_lost;
+  };
+
+  agent_channel(reactor& loop, unique_fd socket, callbacks on)
+      : loop_(loop), socket_(std::move(socket)), on_(std::move(on)) {}
+
+  /// Sends `sync` with a new epoch and listens.
+  void start();
+  /// Reads what is there already: before the end of the machine is told.
+  void drain();
+  /// Lets go of the socket; every session is lost for this reason.
+  void end(const std::string& why);
+
+  /// For session 0. False: not sent, too large or no agent.
+  bool request(guest::frame_type type, std::string_view payload);
+  expected<std::uint32_t> open_session(const guest::open_body& command,
+                                       std::shared_ptr<session_sink> sink);
+  void send(const guest::header& h, std::string_view payload);
+  void close_session(std::uint32_t session);
+  bool congested() const { return unsent_.size() > congestion; }
+  std::size_t queued_bytes() const { return unsent_.size(); }
+
+private:
+  // Above the first the clients' bulk waits at their sockets, below the second it flows again.
+  static constexpr std::size_t congestion = 256 * 1024;
+  static constexpr std::size_t relief = 64 * 1024;
+
+  void on_ready(std::uint32_t events);
+  void lose(bool garbage, const std::string& why);
+  void unwatch();
+  got read();
+  got search();
+  bool take(const guest::header& h, std::string_view payload);
+  bool take_control(const guest::header& h, std::string_view payload);
+  void take_session(const guest::header& h, std::string_view payload);
+  template <class Event, class Body>
+  bool tell(std::string_view payload);
+  void flush();
+
+  reactor& loop_;
+  unique_fd socket_;
+  callbacks on_;
+  bool watched_ = false;
+  bool was_congested_ = false;
+  bool write_armed_ = false;
+  std::unique_ptr<hello_search> search_; ///< until our hello came
+  frame_reader reader_;
+  frame_reader::on_frame on_frame_;
+  std::string garbage_; ///< why a frame was refused
+  byte_queue unsent_;
+  std::uint32_t next_session_ = 1;
+  std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
+};
+
+} // namespace banger::io

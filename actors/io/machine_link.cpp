@@ -1,0 +1,266 @@
+#include "actors/io/machine_link.hpp"
+
+#include "actors/io/agent_channel.hpp"
+#include "actors/io/console_log.hpp"
+#include "actors/io/qmp.hpp"
+#include "actors/io/reactor.hpp"
+#include "actors/io/session.hpp"
+#include "actors/log/log.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+namespace banger::io {
+
+namespace {
+
+using guest::frame_type;
+using std::chrono::milliseconds;
+
+constexpr auto console_pace = milliseconds(100);
+// The sockets of a process close before its pidfd tells its end: the true reason may be a moment
+// away.
+constexpr auto exit_grace = milliseconds(200);
+
+class link final : public session_link {
+public:
+  link(reactor& loop, hypervisor::running_machine machine, std::filesystem::path console_log,
+       link_listener listener)
+      : loop_(loop), machine_(std::move(machine)), log_file_(std::move(console_log)),
+        listener_(std::move(listener)), qmp_([this](const std::string& line) { send_qmp(line); }) {
+    agent_channel::callbacks on;
+    on.on_event = [this](link_event e) { tell(std::move(e)); };
+    on.on_log = [this](std::string_view line) { log_line(line); };
+    on.on_lost = [this](bool garbage, const std::string& why) { on_agent_lost(garbage, why); };
+    agent_ = std::make_shared<agent_channel>(loop_, std::move(machine_.agent), std::move(on));
+  }
+
+  void start();
+
+  void configure(guest::configure_body body) override {
+    request(frame_type::configure, guest::encode(body));
+  }
+  void grow(guest::disk_body disk) override { request(frame_type::grow, guest::encode(disk)); }
+  void poweroff() override { request(frame_type::poweroff, {}); }
+  void acpi_powerdown() override { command("system_powerdown"); }
+  void quit() override { command("quit"); }
+  void kill() override;
+  void close() override;
+
+  expected<std::uint32_t> open_session(const guest::open_body& command,
+                                       std::shared_ptr<session_sink> sink) override {
+    return agent_->open_session(command, std::move(sink));
+  }
+  void send(const guest::header& h, std::string_view payload) override { agent_->send(h, payload); }
+  bool congested() const override { return agent_->congested(); }
+  void close_session(std::uint32_t session) override { agent_->close_session(session); }
+  std::size_t queued_bytes() const override { return agent_->queued_bytes(); }
+
+private:
+  std::shared_ptr<link> self() { return std::static_pointer_cast<link>(shared_from_this()); }
+  void tell(link_event e) {
+    if (listener_)
+      listener_(std::move(e));
+  }
+
+  void request(frame_type type, std::string payload);
+  void refuse(frame_type type, int error_number, std::string why);
+  void command(const char* name);
+  void send_qmp(const std::string& line);
+  void on_qmp();
+  void drop_qmp();
+  void on_console();
+  got read_console(std::size_t& bytes);
+  void log_line(std::string_view line);
+  void console_grew();
+  void on_agent_lost(bool garbage, const std::string& why);
+  void on_exit();
+  void let_go(const std::string& why);
+
+  reactor& loop_;
+  hypervisor::running_machine machine_;
+  std::filesystem::path log_file_;
+  link_listener listener_;
+  qmp::conversation qmp_;
+  std::shared_ptr<agent_channel> agent_;
+  expected<console_log> console_ = fail(errc::unavailable, "the console log is not open");
+  reactor::timer_id console_timer_ = 0;
+  reactor::timer_id lost_timer_ = 0;
+  reactor::clock::time_point console_told_{};
+  bool open_ = true;
+};
+
+void link::start() {
+  console_ = console_log::open(log_file_);
+  if (!console_)
+    log::failed({}, "console_log_failed", console_.error());
+  qmp_.on_event = [this](const qmp::message& m) {
+    log::debug({}, "qmp_event",
+               {{"pid", machine_.process.pid}, {"name", m.name}, {"data", m.body}});
+  };
+  // This handler keeps the link alive; the others are never there without it.
+  loop_.watch(machine_.pidfd.get(), EPOLLIN, [me = self()](std::uint32_t) { me->on_exit(); });
+  if (machine_.qmp)
+    loop_.watch(machine_.qmp.get(), EPOLLIN, [this](std::uint32_t) { on_qmp(); });
+  else
+    qmp_.end("there is no QMP connection");
+  if (machine_.console)
+    loop_.watch(machine_.console.get(), EPOLLIN, [this](std::uint32_t) { on_console(); });
+  agent_->start();
+}
+
+void link::request(frame_type type, std::string payload) {
+  loop_.post([me = self(), type, payload = std::move(payload)] {
+    if (!me->open_)
+      return;
+    if (payload.size() > guest::max_payload)
+      me->refuse(type, EMSGSIZE, "the request is longer than 64 KiB");
+    else if (!me->agent_->request(type, payload))
+      me->refuse(type, ENOTCONN, "there is no connection to the guest's agent");
+  });
+}
+
+void link::refuse(frame_type type, int error_number, std::string why) {
+  tell(event::refused{{type, static_cast<std::uint32_t>(error_number), std::move(why)}});
+}
+
+void link::command(const char* name) {
+  loop_.post([me = self(), name] {
+    if (!me->open_)
+      return;
+    me->qmp_.command(name, "", [pid = me->machine_.process.pid, name](const auto& reply) {
+      if (!reply)
+        log::warn({}, "qmp_failed",
+                  {{"pid", pid}, {"command", name}, {"text", describe(reply.error())}});
+    });
+  });
+}
+
+// Commands are short and few: a peer whose socket is full has stopped reading.
+void link::send_qmp(const std::string& line) {
+  iovec piece{const_cast<char*>(line.data()), line.size()};
+  if (!machine_.qmp || send_some(machine_.qmp.get(), &piece, 1).value_or(0) != line.size())
+    qmp_.end("the hypervisor does not take QMP commands");
+}
+
+void link::on_qmp() {
+  std::array<char, 16 * 1024> buffer;
+  std::size_t bytes = 0;
+  const auto state = read_some(machine_.qmp.get(), buffer.data(), buffer.size(), bytes);
+  qmp_.feed({buffer.data(), bytes});
+  if (state == got::end)
+    qmp_.end("the hypervisor closed the QMP connection");
+  if (qmp_.dead())
+    drop_qmp();
+}
+
+void link::drop_qmp() {
+  log::warn({}, "qmp_lost", {{"pid", machine_.process.pid}, {"text", qmp_.why_dead()}});
+  loop_.unwatch(machine_.qmp.get());
+  machine_.qmp.reset();
+}
+
+void link::on_console() {
+  std::size_t bytes = 0;
+  if (read_console(bytes) == got::end) {
+    loop_.unwatch(machine_.console.get());
+    machine_.console.reset();
+  }
+  console_grew();
+}
+
+got link::read_console(std::size_t& bytes) {
+  auto* buffer = scratch::get();
+  const auto state = read_some(machine_.console.get(), buffer, 64 * 1024, bytes);
+  if (console_)
+    console_->append({buffer, bytes});
+  return state;
+}
+
+void link::log_line(std::string_view line) {
+  if (!console_)
+    return;
+  console_->append("banger-init: " + harmless(line.substr(0, 1024)) + "\n");
+  console_grew();
+}
+
+void link::console_grew() {
+  if (console_timer_ != 0 || !console_)
+    return;
+  const auto next = console_told_ + console_pace;
+  const auto now = reactor::clock::now();
+  if (now >= next) {
+    console_told_ = now;
+    return tell(event::console_grew{console_->total_bytes()});
+  }
+  console_timer_ = loop_.at(next, [this] {
+    console_timer_ = 0;
+    console_told_ = reactor::clock::now();
+    tell(event::console_grew{console_->total_bytes()});
+  });
+}
+
+void link::on_agent_lost(bool garbage, const std::string& why) {
+  const auto lost = [this, why] {
+    lost_timer_ = 0;
+    agent_->end(why);
+    tell(event::channel_lost{why});
+  };
+  if (garbage)
+    return lost();
+  lost_timer_ = loop_.at(reactor::clock::now() + exit_grace, lost);
+}
+
+void link::on_exit() {
+  agent_->drain();
+  std::size_t bytes = 1;
+  for (int i = 0; machine_.console && bytes > 0 && i < 64; ++i)
+    read_console(bytes);
+  auto last = console_ ? console_->tail(10) : std::string();
+  const auto listener = listener_;
+  let_go("the machine ended");
+  if (listener)
+    listener(event::exited{std::move(last)});
+}
+
+void link::let_go(const std::string& why) {
+  if (!std::exchange(open_, false))
+    return;
+  loop_.post([me = self()] {}); // the handler of the pidfd may hold the last reference
+  agent_->end(why);
+  qmp_.end(why);
+  loop_.cancel(std::exchange(console_timer_, 0));
+  loop_.cancel(std::exchange(lost_timer_, 0));
+  for (auto* fd : {&machine_.pidfd, &machine_.qmp, &machine_.console}) {
+    loop_.unwatch(fd->get());
+    fd->reset();
+  }
+  listener_ = nullptr;
+}
+
+void link::kill() {
+  loop_.post([me = self()] {
+    if (me->open_)
+      ::syscall(SYS_pidfd_send_signal, me->machine_.pidfd.get(), SIGKILL, nullptr, 0);
+  });
+}
+
+void link::close() {
+  loop_.post([me = self()] { me->let_go("the daemon let go of the machine"); });
+}
+
+} // namespace
+
+std::shared_ptr<machine_link> open_link(reactor& loop, hypervisor::running_machine machine,
+                                        std::filesystem::path console_log, link_listener listener) {
+  auto l =
+      std::make_shared<link>(loop, std::move(machine), std::move(console_log), std::move(listener));
+  loop.post([l] { l->start(); });
+  return l;
+}
+
+} // namespace banger::io

@@ -1,0 +1,67 @@
+// All I/O of one running VM: pidfd, QMP, agent channel, console. It lives in the reactor's thread;
+// its owner speaks to it from any thread and hears from it by `link_event`s. No CAF.
+#pragma once
+
+#include "actors/hypervisor/machine.hpp"
+#include "messages/guest/protocol.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace banger::io {
+
+class reactor;
+
+namespace event {
+struct hello {
+  guest::hello_body body;
+}; ///< the agent speaks; sent once per connection
+struct configured {
+  guest::configured_body body;
+};
+struct grown {
+  guest::grown_body body;
+};
+struct refused {
+  guest::failed_body body;
+};                  ///< the guest could not do what was asked (channel requests)
+struct stopping {}; ///< the guest has synced and goes down
+struct channel_lost {
+  std::string why;
+}; ///< agent socket closed, or garbage on it
+struct console_grew {
+  std::uint64_t total_bytes;
+}; ///< progress of a boot; at most 10 a second
+struct exited {
+  std::string last_lines;
+}; ///< the VMM process ended; tail of the console (≤ 10 lines)
+} // namespace event
+
+using link_event =
+    std::variant<event::hello, event::configured, event::grown, event::refused, event::stopping,
+                 event::channel_lost, event::console_grew, event::exited>;
+
+/// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
+/// returned control to the reactor's thread.
+using link_listener = std::function<void(link_event)>;
+
+class machine_link : public std::enable_shared_from_this<machine_link> {
+public:
+  virtual ~machine_link() = default;
+  virtual void configure(guest::configure_body body) = 0;
+  virtual void grow(guest::disk_body disk) = 0;
+  virtual void poweroff() = 0;       ///< by the agent
+  virtual void acpi_powerdown() = 0; ///< by QMP system_powerdown
+  virtual void quit() = 0;           ///< by QMP quit
+  virtual void kill() = 0;           ///< SIGKILL by pidfd
+  virtual void close() = 0;          ///< lets go of everything; the VM lives on
+};
+
+/// Takes the descriptors over. `console_log` is bounded: 1 MiB, then moved to `console_log`.1.
+std::shared_ptr<machine_link> open_link(reactor& loop, hypervisor::running_machine machine,
+                                        std::filesystem::path console_log, link_listener listener);
+
+} // namespace banger::io

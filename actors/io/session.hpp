@@ -1,0 +1,41 @@
+// How a stream reaches a session in the guest. Inside this folder only; all of it in the reactor's
+// thread.
+#pragma once
+
+#include "actors/io/machine_link.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace banger::io {
+
+/// The near end of a session.
+class session_sink {
+public:
+  virtual ~session_sink() = default;
+  /// A frame of this session from the guest, of a type that a guest may send. It may close the
+  /// session.
+  virtual void from_guest(const guest::header& h, std::string_view payload) = 0;
+  /// The way to the guest is gone, and with it the session. The last call.
+  virtual void on_lost(const std::string& why) = 0;
+  /// The way to the guest is no longer congested.
+  virtual void on_drained() = 0;
+};
+
+class session_link : public machine_link {
+public:
+  /// Sends `open`; ids begin at 1 and are never used again on this link. `disconnected`: no agent;
+  /// `bad_request`: arguments and environment of more than 64 KiB.
+  virtual expected<std::uint32_t> open_session(const guest::open_body& command,
+                                               std::shared_ptr<session_sink> sink) = 0;
+  /// `h.session` must be open. Never refused: who sends bulk asks `congested` first.
+  virtual void send(const guest::header& h, std::string_view payload) = 0;
+  virtual bool congested() const = 0;
+  /// Sends `close` and forgets the sink.
+  virtual void close_session(std::uint32_t session) = 0;
+  virtual std::size_t queued_bytes() const = 0;
+};
+
+} // namespace banger::io

@@ -1,0 +1,51 @@
+// The token side channel: bulk bytes between a client and a guest's session or a log file.
+// A client connects to the stream socket, sends its 32-digit token and speaks the guest protocol's
+// session frames with session 1. Frames are relayed as they are, but data that has to wait for a
+// slow reader may arrive in larger frames; what waits is bounded by the window. A stream that
+// cannot go on ends with `failed` (request `open`, why in `text`) instead of `exited`.
+#pragma once
+
+#include "actors/io/machine_link.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace banger::io {
+
+struct stream_stats {
+  std::uint32_t open = 0;           ///< streams with a client attached
+  std::uint64_t buffered_bytes = 0; ///< held for slow readers, all streams
+};
+
+class stream_server {
+public:
+  virtual ~stream_server() = default;
+  /// A token for a new command in the guest behind `link`. The command is opened when the client
+  /// shows the token. If the client goes away, the session is closed in the guest (its command is
+  /// killed).
+  virtual std::string offer_exec(std::shared_ptr<machine_link> link, guest::open_body command) = 0;
+  /// A token for a log: the file's content (`file`.1 first), then what is appended if `follow`,
+  /// as raw bytes on stdout; then `exited` 0. A followed log ends when it is removed.
+  virtual std::string offer_log(std::filesystem::path file, bool follow) = 0;
+  /// From any thread; `f` is called in the reactor's thread.
+  virtual void stats(std::function<void(stream_stats)> f) = 0;
+};
+
+struct stream_limits {
+  std::chrono::milliseconds token_life{10'000}; ///< from offer to use
+  std::chrono::milliseconds token_wait{5'000};  ///< from accept to the whole token
+  std::chrono::milliseconds linger{5'000};      ///< for the client to close after the last byte
+  std::size_t connections = 256;                ///< more are closed at once
+  std::size_t tokens = 1024;                    ///< unused ones; an older one gives way
+};
+
+/// Listens on `socket` (0600, uid checked before a byte is read). Tokens: 128 random bits, single
+/// use. The server must end before the reactor. `already_exists`: another process serves there;
+/// `bad_request`: path too long; `operation_failed`: errno.
+expected<std::unique_ptr<stream_server>>
+serve_streams(reactor& loop, const std::filesystem::path& socket, const stream_limits& limits = {});
+
+} // namespace banger::io

@@ -1,0 +1,132 @@
+#include "actors/storage/files.hpp"
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace banger::storage {
+
+namespace fs = std::filesystem;
+using json = nlohmann::json;
+
+namespace {
+
+constexpr std::uint64_t max_manifest = 1 << 20;
+
+struct size_and_time {
+  std::uint64_t bytes = 0;
+  std::int64_t modified_ns = 0;
+};
+
+expected<size_and_time> look(const fs::path& file) {
+  struct stat info {};
+  if (::lstat(file.c_str(), &info) != 0)
+    return fail_errno("cannot look at " + file.string(), errno);
+  if (!S_ISREG(info.st_mode))
+    return fail(errc::operation_failed, file.string() + " is not a file");
+  return size_and_time{static_cast<std::uint64_t>(info.st_size),
+                       std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+std::string now_text() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+expected<void> flush(const fs::path& file) {
+  const unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0)
+    return fail_errno("cannot write " + file.string() + " to the disk", errno);
+  return {};
+}
+
+tl::unexpected<failure> damaged(const fs::path& folder, const std::string& what, std::string why) {
+  return fail(errc::corrupted, what, std::move(why),
+              "delete the folder " + folder.string() + "; it is made again when it is needed");
+}
+
+} // namespace
+
+expected<void> write_manifest(const fs::path& folder, const std::string& name, std::uint32_t format,
+                              const std::string& subject, const std::vector<new_record>& files,
+                              std::stop_token stop) {
+  auto list = json::array();
+  for (const auto& [file, known] : files) {
+    if (auto ok = flush(folder / file); !ok)
+      return ok;
+    const auto seen = look(folder / file);
+    if (!seen)
+      return tl::unexpected(seen.error());
+    expected<std::string> digest = known;
+    if (known.empty())
+      digest = sha256_file(folder / file, stop);
+    if (!digest)
+      return tl::unexpected(digest.error());
+    list.push_back({{"name", file},
+                    {"size", seen->bytes},
+                    {"modified_ns", seen->modified_ns},
+                    {"sha256", *digest}});
+  }
+  const json all = {
+      {"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
+  return write_file(folder / name, all.dump(2) + "\n");
+}
+
+expected<manifest> read_manifest(const fs::path& folder, const std::string& name) {
+  const auto text = read_file(folder / name, max_manifest);
+  if (!text && text.error().code != errc::bad_request)
+    return tl::unexpected(text.error());
+  const auto what = "the manifest " + (folder / name).string() + " is damaged";
+  if (!text)
+    return damaged(folder, what, text.error().why);
+  try {
+    const auto all = json::parse(*text);
+    manifest m;
+    all.at("format").get_to(m.format);
+    all.at("name").get_to(m.subject);
+    all.at("made_at").get_to(m.made_at);
+    for (const auto& item : all.at("files")) {
+      file_record r;
+      item.at("name").get_to(r.name);
+      item.at("size").get_to(r.bytes);
+      item.at("modified_ns").get_to(r.modified_ns);
+      item.at("sha256").get_to(r.sha256);
+      m.files.push_back(std::move(r));
+    }
+    return m;
+  } catch (const json::exception& e) {
+    return damaged(folder, what, e.what());
+  }
+}
+
+expected<void> check_files(const fs::path& folder, const manifest& m, check_depth depth,
+                           std::stop_token stop) {
+  for (const auto& record : m.files) {
+    const auto file = folder / record.name;
+    const auto seen = look(file);
+    if (!seen)
+      return damaged(folder, file.string() + " is missing", seen.error().why);
+    if (seen->bytes != record.bytes)
+      return damaged(folder, file.string() + " is damaged",
+                     "it has " + std::to_string(seen->bytes) + " bytes instead of " +
+                         std::to_string(record.bytes));
+    // A copy of the folder has other times and the same bytes: only these decide.
+    if (depth == check_depth::quick && seen->modified_ns == record.modified_ns)
+      continue;
+    const auto digest = sha256_file(file, stop);
+    if (!digest)
+      return tl::unexpected(digest.error());
+    if (*digest != record.sha256)
+      return damaged(folder, file.string() + " is damaged", "its content has changed");
+  }
+  return {};
+}
+
+} // namespace banger::storage

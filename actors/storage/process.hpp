@@ -1,0 +1,44 @@
+// Runs a program of the host to its end: no shell, nothing inherited, bounded output, a deadline.
+#pragma once
+
+#include "messages/base/error.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace banger::storage {
+
+struct command {
+  std::vector<std::string> argv = {}; ///< argv[0] is searched in PATH, then in the sbin folders
+  std::vector<std::string> env = {};  ///< NAME=value, on top of the daemon's own and LC_ALL=C
+  std::filesystem::path cwd = {};     ///< empty: the daemon's
+  int input = -1; ///< descriptor that becomes stdin, still the caller's; -1: /dev/null
+  std::chrono::milliseconds deadline{60'000};
+  std::size_t max_output = 1 << 20; ///< bytes kept of each stream; what comes after is dropped
+  /// Called with every whole line of stdout as it comes, in the caller's thread.
+  std::function<void(std::string_view)> on_line = {};
+  std::string remedy = "run scripts/bootstrap"; ///< told when the program is not there
+};
+
+struct process_end {
+  int status = 0; ///< exit status; 128 + signal if a signal ended it
+  std::string out, err;
+};
+
+/// The program's path, or empty. Searches PATH, then /usr/sbin and /sbin, where users rarely look.
+std::filesystem::path find_program(std::string_view name);
+
+/// Runs it; blocks until it has ended. A stop or the deadline ends its whole process group.
+/// `unavailable`: no such program. `timed_out`, `cancelled`. Any exit status is a success here.
+expected<process_end> run_any(const command& c, std::stop_token stop = {});
+
+/// As `run_any`, and a status other than 0 is `operation_failed` with the last line of stderr.
+expected<process_end> run(const command& c, std::stop_token stop = {});
+
+} // namespace banger::storage

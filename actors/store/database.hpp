@@ -1,0 +1,63 @@
+// The one SQLite file: VMs, and the journal of operations under way. No CAF; used by one thread at
+// a time.
+#pragma once
+
+#include "actors/vm/record.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace SQLite {
+class Database;
+}
+
+namespace banger::store {
+
+/// What an operation is about to do. One row per operation; the newest intent replaces the one
+/// before it.
+struct intent {
+  std::string op, vm, verb, step;
+};
+
+struct snapshot {
+  std::vector<vm::record> vms;    ///< by creation time
+  std::vector<intent> unfinished; ///< operations that a crash cut off
+  std::vector<std::string>
+      quarantined; ///< rows that could not be read, and why; they stay in the file
+};
+
+enum class schema_state : std::uint8_t { current = 0, behind = 1, ahead = 2 };
+
+/// Looks without writing. A file that is not there is `behind`. `line` is what `--check-migrations`
+/// prints.
+struct schema_report {
+  schema_state state;
+  std::string line;
+};
+expected<schema_report> check_schema(const std::filesystem::path& file);
+
+class database {
+public:
+  /// Opens or makes the file (WAL, foreign keys) and brings its schema up to date.
+  /// `bad_version`: made by a newer banger. `corrupted`: not a database, or damaged.
+  static expected<database> open(const std::filesystem::path& file);
+  database(database&&) noexcept;
+  database& operator=(database&&) noexcept;
+  ~database();
+
+  expected<snapshot> load();
+  expected<void> save(const vm::record& r);
+  expected<void> intend(const intent& i);
+  /// The operation has ended: its VM as it is now, and its journal row gone, in one transaction.
+  expected<void> settle(const std::string& op, const vm::record& r);
+  /// The same for a VM that is gone.
+  expected<void> erase(const std::string& op, const std::string& vm);
+
+private:
+  explicit database(std::unique_ptr<SQLite::Database> db);
+  std::unique_ptr<SQLite::Database> db_;
+};
+
+} // namespace banger::store

@@ -1,0 +1,39 @@
+#include "actors/store/store.hpp"
+
+namespace banger::store {
+
+namespace {
+
+struct store_state : actor::state_base {
+  static inline const char* name = "store";
+  std::unique_ptr<database> db;
+};
+
+store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self,
+                                 std::shared_ptr<database> db) {
+  static_assert(actor::sound_state<store_state>);
+  self->state.db = std::make_unique<database>(std::move(*db));
+  auto& file = *self->state.db;
+  return {
+      [&file](save_atom, const vm::record_ptr& r) { return actor::answer(file.save(*r)); },
+      [&file](intend_atom, const intent& i) { return actor::answer(file.intend(i)); },
+      [&file](settle_atom, const std::string& op, const vm::record_ptr& r) {
+        return actor::answer(file.settle(op, *r));
+      },
+      [&file](erase_atom, const std::string& op, const std::string& vm) {
+        return actor::answer(file.erase(op, vm));
+      },
+  };
+}
+
+} // namespace
+
+store_actor spawn_store(caf::actor_system& system, database db) {
+  return system.spawn<caf::detached>(store, std::make_shared<database>(std::move(db)));
+}
+
+store_actor spawn_store_for_test(caf::actor_system& system, database db) {
+  return system.spawn(store, std::make_shared<database>(std::move(db)));
+}
+
+} // namespace banger::store

@@ -1,0 +1,36 @@
+// The store actor: the only one that touches SQLite. Detached in the daemon, so that a slow disk
+// stalls nobody; event-based in tests. Same behaviour either way.
+#pragma once
+
+#include "actors/store/database.hpp"
+#include "actors/vm/record_ptr.hpp"
+#include "messages/actor/help.hpp"
+
+namespace banger::store {
+
+using save_atom = caf::atom_constant<caf::atom("save")>;
+using intend_atom = caf::atom_constant<caf::atom("intend")>;
+using settle_atom = caf::atom_constant<caf::atom("settle")>;
+using erase_atom = caf::atom_constant<caf::atom("erase")>;
+
+} // namespace banger::store
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::store::intent)
+
+namespace banger::store {
+
+/// Every clause answers when it is committed, with what SQLite said if it is not.
+using store_actor = caf::typed_actor<
+    /// The VM as it is now.
+    caf::replies_to<save_atom, vm::record_ptr>::with<void>,
+    /// What an operation does next; said before it is done.
+    caf::replies_to<intend_atom, intent>::with<void>,
+    /// An operation ended; its VM as it is now.
+    caf::replies_to<settle_atom, std::string, vm::record_ptr>::with<void>,
+    /// An operation ended; its VM (id) is gone.
+    caf::replies_to<erase_atom, std::string, std::string>::with<void>>;
+
+store_actor spawn_store(caf::actor_system& system, database db);
+store_actor spawn_store_for_test(caf::actor_system& system, database db);
+
+} // namespace banger::store

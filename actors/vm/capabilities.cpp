@@ -1,0 +1,144 @@
+// The standard capabilities. Each one is a value; the order below is the order of the disks.
+#include "actors/vm/capability.hpp"
+
+#include <algorithm>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+namespace banger::vm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto root_names = {"root.img", "root.qcow2", "upper.img"};
+
+fs::path work_disk(const build& b) { return b.folder() / "work.img"; }
+
+bool made_here(const build& b, std::string_view step) {
+  return std::find(b.made.begin(), b.made.end(), step) != b.made.end();
+}
+
+expected<void> make_folder(build& b, std::stop_token) {
+  std::error_code there;
+  if (fs::exists(b.folder(), there))
+    return {};
+  b.made.emplace_back("folder");
+  fs::create_directories(b.site.vms, there);
+  if (::mkdir(b.folder().c_str(), 0700) != 0)
+    return fail_errno("cannot make the VM's folder " + b.folder().string(), errno);
+  return {};
+}
+
+void remove_folder(build& b) {
+  std::error_code ignored;
+  if (made_here(b, "folder"))
+    fs::remove_all(b.folder(), ignored);
+}
+
+// Made once and kept: a later start finds the kind in the record and the file in its place.
+expected<void> make_root(build& b, std::stop_token stop) {
+  if (!b.vm.machine.root_disk.empty())
+    return {};
+  b.made.emplace_back("root-disk");
+  auto root = storage::make_root_disk(b.site.root_disk, b.image.file, b.folder(),
+                                      b.vm.wanted.disk_bytes, stop);
+  if (!root)
+    return tl::unexpected(root.error());
+  b.vm.machine.root_disk = storage::to_string(root->kind);
+  b.vm.machine.image_folder = b.image.file.parent_path().string();
+  return {};
+}
+
+void remove_root(build& b) {
+  if (!made_here(b, "root-disk"))
+    return;
+  std::error_code ignored;
+  for (const auto* name : root_names)
+    fs::remove(b.folder() / name, ignored);
+  b.vm.machine.root_disk.clear();
+}
+
+void shape_root(build& b) {
+  const auto kind = storage::parse_root_disk_kind(b.vm.machine.root_disk)
+                        .value_or(storage::root_disk_kind::overlay);
+  switch (kind) {
+  case storage::root_disk_kind::reflink:
+    return add_disk(b, {b.folder() / "root.img"}, guest::disk_role::root);
+  case storage::root_disk_kind::qcow2:
+    return add_disk(b, {b.folder() / "root.qcow2", hypervisor::disk_format::qcow2, b.image.file},
+                    guest::disk_role::root);
+  case storage::root_disk_kind::overlay:
+    add_disk(b, {b.image.file, hypervisor::disk_format::raw, {}, true}, guest::disk_role::base);
+    return add_disk(b, {b.folder() / "upper.img"}, guest::disk_role::upper);
+  }
+}
+
+expected<void> make_work(build& b, std::stop_token stop) {
+  std::error_code there;
+  if (fs::exists(work_disk(b), there))
+    return {};
+  b.made.emplace_back("work-disk");
+  return storage::make_work_disk(work_disk(b), b.vm.wanted.disk_bytes, stop);
+}
+
+void remove_work(build& b) {
+  std::error_code ignored;
+  if (made_here(b, "work-disk"))
+    fs::remove(work_disk(b), ignored);
+}
+
+void shape_identity(build& b) {
+  b.guest.hostname = b.vm.name.str();
+  b.guest.machine_id = b.vm.machine_id;
+  b.guest.authorized_keys = b.site.authorized_keys;
+  b.guest.seed.resize(64);
+  // Does not fail for 64 bytes once the host's generator is seeded (getrandom(2)).
+  if (::getrandom(b.guest.seed.data(), b.guest.seed.size(), 0) < 0)
+    b.guest.seed.clear();
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  b.guest.realtime_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                        static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void shape_network(build& b) {
+  b.machine.network = hypervisor::network_kind::user;
+  b.machine.nat = b.vm.wanted.nat;
+}
+
+void tell_network(build& b) {
+  const auto net = b.site.driver->network();
+  b.guest.mac = net.mac;
+  b.guest.address = net.address;
+  b.guest.gateway = net.gateway;
+  b.guest.dns = net.dns;
+}
+
+} // namespace
+
+std::vector<capability> standard_capabilities() {
+  return {
+      {"folder", {{{"folder", "making the VM's folder"}, make_folder, remove_folder}}, {}, {}},
+      {"root-disk",
+       {{{"root-disk", "making the root disk"}, make_root, remove_root}},
+       shape_root,
+       {}},
+      {"work-disk",
+       {{{"work-disk", "making the work disk"}, make_work, remove_work}},
+       [](build& b) { add_disk(b, {work_disk(b)}, guest::disk_role::work); },
+       {}},
+      {"modules",
+       {},
+       [](build& b) {
+         add_disk(b, {b.kernel.modules_image, hypervisor::disk_format::raw, {}, true},
+                  guest::disk_role::modules);
+       },
+       {}},
+      {"network", {}, shape_network, tell_network},
+      {"identity", {}, {}, shape_identity},
+  };
+}
+
+} // namespace banger::vm

@@ -1,0 +1,43 @@
+#include "actors/vm/capability.hpp"
+
+namespace banger::vm {
+
+void add_disk(build& b, hypervisor::disk disk, guest::disk_role role) {
+  b.guest.disks.push_back({static_cast<std::uint32_t>(b.machine.disks.size()), role});
+  b.machine.disks.push_back(std::move(disk));
+}
+
+step_table compose(const std::vector<capability>& all) {
+  step_table table;
+  table.start.push_back({"image", "looking for image and kernel"});
+  for (const auto& c : all)
+    for (const auto& s : c.prepare)
+      table.start.push_back(s.what);
+  table.start.push_back({"launch", "starting the hypervisor", true, true});
+  table.start.push_back({"hello", "booting the kernel", false, true});
+  table.start.push_back({"configure", "mounting disks, setting the guest's identity", false, true});
+  const step kill{"kill", "ending the hypervisor"};
+  const step release{"release", "letting go of sockets"};
+  table.stop = {{"shutdown", "waiting for the guest to sync and power off", false}, release};
+  table.remove = {kill, release, {"files", "removing disks and logs"}};
+  table.sweep = {kill, release};
+  return table;
+}
+
+void shape(build& b, const std::vector<capability>& all) {
+  b.machine = {};
+  b.guest = {};
+  b.machine.folder = b.folder();
+  b.machine.vcpu = b.vm.wanted.vcpu;
+  b.machine.memory_mib = b.vm.wanted.memory_mib;
+  b.machine.kernel = b.kernel.vmlinux;
+  b.machine.initramfs = b.kernel.initramfs;
+  for (const auto& c : all)
+    if (c.shape_machine)
+      c.shape_machine(b);
+  for (const auto& c : all)
+    if (c.shape_guest)
+      c.shape_guest(b);
+}
+
+} // namespace banger::vm

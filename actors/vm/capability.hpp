@@ -1,0 +1,66 @@
+// What a VM is made of, as a set of capabilities: each adds its part to the start, to the machine
+// and to the guest. The step table is composed from the list; a new feature adds a capability and
+// edits no table. No CAF.
+#pragma once
+
+#include "actors/boot/kernel.hpp"
+#include "actors/image/tiny.hpp"
+#include "actors/vm/rules.hpp"
+#include "messages/guest/protocol.hpp"
+
+#include <functional>
+#include <stop_token>
+
+namespace banger::vm {
+
+/// Of the host, the same for all VMs; found once at daemon start.
+struct host {
+  std::filesystem::path vms; ///< folder that holds a folder for each VM
+  std::shared_ptr<const hypervisor::driver> driver;
+  std::shared_ptr<const hypervisor::launcher> launcher;
+  storage::root_disk_kind root_disk = storage::root_disk_kind::overlay;
+  std::vector<std::string> authorized_keys;
+  double time_scale = 1; ///< stretches the deadlines, for slow hosts
+};
+
+/// A VM under construction: what its capabilities read and write, one step after the other.
+struct build {
+  record vm;
+  const host& site;
+  boot::boot_set kernel;
+  image::image_info image;
+  hypervisor::machine_config machine;
+  guest::configure_body guest;
+  std::vector<std::string>
+      made; ///< names of the steps that made something in this run, for their undo
+
+  std::filesystem::path folder() const { return site.vms / vm.id.str(); }
+};
+
+/// A disk for the machine and its role for the guest, at the same index.
+void add_disk(build& b, hypervisor::disk disk, guest::disk_role role);
+
+/// Blocking work on the host before the machine starts. Undo is idempotent; "already gone" is
+/// success.
+struct host_step {
+  step what;
+  std::function<expected<void>(build&, std::stop_token)> act;
+  std::function<void(build&)> undo;
+};
+
+struct capability {
+  std::string name;
+  std::vector<host_step> prepare;
+  std::function<void(build&)> shape_machine; ///< disks and devices, before the launch; may be empty
+  std::function<void(build&)> shape_guest;   ///< what the guest is told; may be empty
+};
+
+/// Root disk, work disk, kernel modules, network, identity: in the order of their disks.
+std::vector<capability> standard_capabilities();
+
+step_table compose(const std::vector<capability>& all);
+
+/// Machine and guest as all capabilities want them. Fills b.machine and b.guest anew.
+void shape(build& b, const std::vector<capability>& all);
+
+} // namespace banger::vm

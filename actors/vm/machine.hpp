@@ -1,0 +1,69 @@
+// The machine actor: one beside each VM actor. It carries out steps on the host and in the guest,
+// one at a time, and holds the link to the running hypervisor. It decides nothing.
+#pragma once
+
+#include "actors/image/images.hpp"
+#include "actors/io/streams.hpp"
+#include "actors/vm/capability.hpp"
+#include "actors/vm/record_ptr.hpp"
+#include "messages/models.hpp"
+
+namespace banger::vm {
+
+struct step_request {
+  std::string op;
+  std::string name; ///< of the step
+  verb for_verb = verb::start;
+  record_ptr vm;
+};
+
+/// The hypervisor ended by itself.
+struct machine_ended {
+  std::string why;        ///< for people; empty after an orderly power-off
+  std::string last_lines; ///< of the console
+};
+
+using do_atom = caf::atom_constant<caf::atom("stepdo")>;
+using undo_atom = caf::atom_constant<caf::atom("stepundo")>;
+using adopt_atom = caf::atom_constant<caf::atom("adopt")>;
+using abort_atom = caf::atom_constant<caf::atom("abort")>;
+using open_atom = caf::atom_constant<caf::atom("open")>;
+
+} // namespace banger::vm
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::step_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::machine_ended)
+
+namespace banger::vm {
+
+/// What a machine says unasked, to its VM.
+using machine_listener = image::note_listener::extend<caf::reacts_to<machine_ended>>;
+
+using machine_actor = image::note_listener::extend<
+    /// Does the step; answers the VM with what the step found out (disks, process, ...).
+    /// `timed_out` names the stage and shows the last console lines; `cancelled` after `abort`.
+    caf::replies_to<do_atom, step_request>::with<record_ptr>,
+    /// Undoes it, also when it was done in part or not at all. Never fails.
+    caf::replies_to<undo_atom, step_request>::with<record_ptr>,
+    /// Takes a running VM over from an earlier daemon. `not_found`: it does not run.
+    caf::replies_to<adopt_atom, record_ptr>::with<void>,
+    /// Fails the step that runs, now.
+    caf::reacts_to<abort_atom>,
+    /// A token for a new command in the guest. `not_running`, `busy`.
+    caf::replies_to<open_atom, messages::exec_request>::with<messages::stream_ticket>,
+    caf::reacts_to<work::thunk>>;
+
+/// What machines share.
+struct machine_room {
+  host site;
+  std::vector<capability> capabilities;
+  image::images_actor images;
+  io::reactor* loop = nullptr;
+  io::stream_server* streams = nullptr;
+  work::pool* workers = nullptr;
+};
+
+machine_actor spawn_machine(caf::actor_system& system, const machine_room& room,
+                            machine_listener owner);
+
+} // namespace banger::vm

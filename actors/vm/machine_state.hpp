@@ -1,0 +1,84 @@
+// The state behind a machine actor (machine.hpp).
+#pragma once
+
+#include "actors/vm/machine.hpp"
+
+#include <chrono>
+#include <optional>
+
+namespace banger::vm {
+
+class machine_state : public actor::state_base {
+public:
+  static inline const char* name = "machine";
+
+  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner);
+
+  caf::result<record_ptr> act(const step_request& request);
+  caf::result<record_ptr> undo(const step_request& request);
+  caf::result<void> adopt(const record_ptr& vm);
+  caf::result<messages::stream_ticket> open(const messages::exec_request& request);
+  void abort();
+  void pass_on(const image::note& news);
+
+private:
+  using promise = caf::typed_response_promise<record_ptr>;
+  using milliseconds = std::chrono::milliseconds;
+  using clock = std::chrono::steady_clock;
+
+  /// What the running step waits for the guest or the hypervisor to do.
+  enum class waiting : std::uint8_t { nothing, hello, configured, exit };
+
+  void take_up(const step_request& request);
+  void dispatch(const std::string& step);
+  void get_image();
+  void run_host_step(const host_step& step);
+  void launch();
+  void launched(expected<hypervisor::running_machine> machine);
+  void connect(hypervisor::running_machine machine);
+  void configure();
+  void shut_down();
+  void press_on();
+  void kill();
+  void release();
+  void remove_files();
+
+  void await(waiting what, milliseconds quiet, milliseconds at_most);
+  void check_deadline(std::uint64_t turn);
+  void out_of_time();
+  void finish(expected<void> outcome);
+
+  void heard(io::link_event event);
+  void heard_hello(guest::hello_body body);
+  void heard_end(const std::string& last_lines);
+  failure ended_during(const std::string& last_lines) const;
+  const host_step* find_host_step(const std::string& step) const;
+  milliseconds scaled(milliseconds t) const;
+
+  template <class Job, class Then>
+  void in_pool(Job job, Then then) {
+    work::submit(*room_.workers, machine_actor(self_), std::move(job), std::move(then));
+  }
+
+  machine_actor::pointer self_ = nullptr;
+  machine_room room_;
+  machine_listener owner_;
+  std::string op_;
+  std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
+  std::optional<promise> answer_; ///< of the step that runs
+  std::stop_source stop_;
+  bool aborted_ = false;
+
+  std::shared_ptr<io::machine_link> link_;
+  std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
+  std::optional<guest::hello_body> hello_;
+  bool stopping_ = false; ///< the guest said that it goes down
+
+  waiting waits_for_ = waiting::nothing;
+  std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant
+  milliseconds quiet_{};   ///< how long nothing may happen
+  clock::time_point quiet_until_, at_the_latest_;
+  int pressure_ = 0; ///< of a shutdown: agent, then QMP, then SIGKILL
+};
+
+} // namespace banger::vm

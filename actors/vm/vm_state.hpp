@@ -1,0 +1,74 @@
+// The state behind a VM actor (vm.hpp): the story is order → next → advance → settle, or roll_back
+// → conclude.
+#pragma once
+
+#include "actors/vm/vm.hpp"
+
+#include <chrono>
+#include <deque>
+#include <optional>
+
+namespace banger::vm {
+
+class vm_state : public actor::state_base {
+public:
+  static inline const char* name = "vm";
+
+  struct surroundings {
+    store::store_actor store;
+    machine_actor machine;
+    step_table steps;
+    std::string folder;
+    vm_listener directory;
+  };
+
+  void init(vm_actor::pointer self, record vm, surroundings around);
+  void recover(recovery what);
+
+  void take(order wanted);
+  bool cancel(const std::string& op);
+  messages::vm_detail detail() const;
+  caf::result<messages::stream_ticket> exec(const messages::exec_request& request);
+  void hear(const image::note& news);
+  void hear(const machine_ended& end);
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  struct operation {
+    order wanted;
+    plan todo;
+    std::size_t at = 0;   ///< step that runs
+    unsigned retries = 0; ///< boots that hung and were begun again
+    bool cancelled = false;
+    std::optional<failure> first_error;
+    clock::time_point began, step_began;
+    std::vector<stage> stages;
+  };
+
+  void next();
+  void advance();
+  void act();
+  void stepped(const record_ptr& after);
+  void stumbled(failure why);
+  void roll_back(std::size_t down_to);
+  void retreated();
+  void settle();
+  void conclude();
+  void commit(bool gone);
+  void committed(bool gone);
+
+  record_ptr snapshot() const { return std::make_shared<const record>(*vm_); }
+  std::string current_step() const;
+  clock::time_point now() const { return self_->clock().now(); }
+  void say(const std::string& stage, const std::string& detail);
+  void show_change();
+  messages::finished report(const operation& op) const;
+
+  vm_actor::pointer self_ = nullptr;
+  std::unique_ptr<record> vm_;
+  surroundings around_;
+  std::deque<operation> queue_; ///< the front one is running
+};
+
+} // namespace banger::vm

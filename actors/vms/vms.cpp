@@ -1,0 +1,342 @@
+#include "actors/vms/vms.hpp"
+
+#include "actors/log/log.hpp"
+#include "actors/vm/ids.hpp"
+#include "actors/vms/vms_state.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace banger::vms {
+
+using namespace std::chrono_literals;
+using namespace messages;
+
+constexpr auto progress_interval = 100ms;
+constexpr std::size_t most_vms = 10'000;
+
+namespace {
+
+std::uint64_t now_ms() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+std::uint64_t draw() {
+  const auto hex = vm::random_hex(8);
+  std::uint64_t number = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
+  return number;
+}
+
+} // namespace
+
+void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, store::store_actor store,
+                     const vm::machine_room& room, host_limits limits) {
+  self_ = self;
+  store_ = std::move(store);
+  room_ = &room;
+  limits_ = limits;
+  actor::on_down(self_, [this](const caf::down_msg& down) { gone(down); });
+  for (auto& f : found)
+    adopt(std::move(f.record), f.then);
+}
+
+// -- what clients say -----------------------------------------------------------------------------
+
+caf::result<op_ticket> vms_state::begin(const create_request& request) {
+  if (auto open = check_open(); !open)
+    return actor::to_error(open.error());
+  auto record = check(request);
+  if (!record)
+    return actor::to_error(record.error());
+  const auto id = record->id.str();
+  adopt(std::move(*record), vm::recovery::keep);
+  if (request.ephemeral)
+    vms_.at(id).owner = caf::actor_cast<caf::actor_addr>(self_->current_sender());
+  return order(id, vm::verb::create);
+}
+
+caf::result<op_ticket> vms_state::begin(const verb_request& request) {
+  if (auto open = check_open(); !open)
+    return actor::to_error(open.error());
+  const auto what = vm::parse_verb(request.verb);
+  if (!what || *what == vm::verb::create || *what == vm::verb::sweep)
+    return actor::to_error(
+        {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
+  const auto id = find(request.ref);
+  if (!id)
+    return actor::to_error(id.error());
+  return order(*id, *what);
+}
+
+expected<void> vms_state::check_open() const {
+  if (drained_.empty())
+    return {};
+  return fail(errc::busy, "the daemon is about to end", {}, "try again in a moment");
+}
+
+expected<vm::record> vms_state::check(const create_request& request) const {
+  const auto taken = known();
+  auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
+  if (!name)
+    return tl::unexpected(called.error());
+  if (std::any_of(taken.begin(), taken.end(),
+                  [&](const auto& vm) { return vm.name == called->str(); }))
+    return fail(errc::already_exists, "there is a VM " + called->str() + " already", {},
+                "choose another name, or delete it with `banger vm delete " + called->str() + "`");
+  auto image = image_name::parse(request.image);
+  if (!image)
+    return tl::unexpected(image.error());
+  if (auto ok = image::check_known(*image); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_vcpu(request.vcpu, limits_); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_memory_mib(request.memory_mib, limits_); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_disk_bytes(request.disk_bytes); !ok)
+    return tl::unexpected(ok.error());
+  if (vms_.size() >= most_vms)
+    return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
+  const auto id = vm_id::parse(vm::random_hex(12));
+  return vm::record{*id,
+                    *called,
+                    {*image, static_cast<std::uint32_t>(request.vcpu),
+                     static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
+                     request.nat, request.ephemeral},
+                    vm::state::created,
+                    {},
+                    {},
+                    now_ms(),
+                    vm::random_hex(32)};
+}
+
+caf::result<bool> vms_state::cancel(const std::string& op) {
+  const auto it = operations_.find(op);
+  if (it == operations_.end())
+    return false;
+  return self_->delegate(vms_.at(it->second.vm).actor, cancel_atom::value, op);
+}
+
+std::vector<vm_view> vms_state::list() const {
+  std::vector<vm_view> views;
+  views.reserve(vms_.size());
+  for (const auto& [id, e] : vms_)
+    views.push_back(e.view);
+  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.created_ms, a.id) < std::tie(b.created_ms, b.id);
+  });
+  return views;
+}
+
+caf::result<vm_detail> vms_state::show(const std::string& ref) {
+  const auto id = find(ref);
+  if (!id)
+    return actor::to_error(id.error());
+  return self_->delegate(vms_.at(*id).actor, show_atom::value);
+}
+
+caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
+  const auto id = find(request.ref);
+  if (!id)
+    return actor::to_error(id.error());
+  if (request.argv.empty() || request.argv.front().empty())
+    return actor::to_error({errc::bad_request, "there is no command to execute", {}, {}, {}});
+  return self_->delegate(vms_.at(*id).actor, exec_atom::value, request);
+}
+
+caf::result<stream_ticket> vms_state::logs(const logs_request& request) {
+  const auto id = find(request.ref);
+  if (!id)
+    return actor::to_error(id.error());
+  return stream_ticket{
+      room_->streams->offer_log(room_->site.vms / *id / "console.log", request.follow)};
+}
+
+caf::result<void> vms_state::drain() {
+  auto answer = self_->make_response_promise<void>();
+  drained_.push_back(answer);
+  if (operations_.empty())
+    actor::done(answer);
+  return answer;
+}
+
+census vms_state::count() const {
+  const auto runs = [](const auto& vm) { return vm.second.view.state == "running"; };
+  return {static_cast<std::uint32_t>(vms_.size()),
+          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs)),
+          static_cast<std::uint32_t>(operations_.size())};
+}
+
+// -- what VMs say
+// -----------------------------------------------------------------------------------
+
+void vms_state::changed(const vm_view& view) {
+  if (view.state == "deleted") {
+    vms_.erase(view.id);
+  } else if (const auto it = vms_.find(view.id); it != vms_.end()) {
+    it->second.view = view;
+  }
+}
+
+void vms_state::heard(const progress& news) {
+  const auto it = operations_.find(news.op);
+  if (it == operations_.end())
+    return;
+  auto& op = it->second;
+  const auto now = self_->clock().now();
+  if (news.stage != op.last_stage || now - op.last_sent >= progress_interval)
+    return send(op, news);
+  if (!op.held)
+    actor::after(self_, progress_interval, flush_atom::value, news.op);
+  op.held = news;
+}
+
+void vms_state::flush(const std::string& id) {
+  const auto it = operations_.find(id);
+  if (it != operations_.end() && it->second.held)
+    send(it->second, *std::exchange(it->second.held, std::nullopt));
+}
+
+void vms_state::send(operation& op, const progress& news) {
+  op.last_sent = self_->clock().now();
+  op.last_stage = news.stage;
+  op.held.reset();
+  if (op.asker)
+    actor::tell(self_, op.asker, news);
+}
+
+void vms_state::ended(finished end) {
+  const auto it = operations_.find(end.op);
+  if (it == operations_.end())
+    return;
+  const auto op = std::move(it->second);
+  operations_.erase(it);
+  if (op.asker)
+    actor::tell(self_, op.asker, std::move(end));
+  if (operations_.empty())
+    for (auto& waiting : drained_)
+      actor::done(waiting);
+}
+
+// -- who is there
+// -----------------------------------------------------------------------------------
+
+std::vector<known_vm> vms_state::known() const {
+  std::vector<known_vm> all;
+  all.reserve(vms_.size());
+  for (const auto& [id, e] : vms_)
+    all.push_back({id, e.view.name});
+  return all;
+}
+
+expected<std::string> vms_state::find(std::string_view ref) const { return resolve(known(), ref); }
+
+void vms_state::adopt(vm::record record, vm::recovery then) {
+  const auto id = record.id.str();
+  auto view = vm::to_view(record);
+  const auto me = caf::actor_cast<vm::vm_listener>(vms_actor(self_));
+  auto actor = vm::spawn_vm(self_->home_system(), std::move(record), store_, *room_, me, then);
+  self_->monitor(actor);
+  vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
+}
+
+caf::result<op_ticket> vms_state::order(const std::string& id, vm::verb what) {
+  const auto op = vm::new_operation_id();
+  const auto asker = self_->current_sender();
+  watch(asker);
+  operations_[op] = {caf::actor_cast<client>(asker), id, {}, {}, {}};
+  actor::tell(self_, vms_.at(id).actor, vm::order_atom::value, vm::order{op, what});
+  return op_ticket{op, id};
+}
+
+void vms_state::watch(const caf::strong_actor_ptr& who) {
+  if (who && watched_.insert(caf::actor_cast<caf::actor_addr>(who)).second)
+    self_->monitor(who);
+}
+
+void vms_state::gone(const caf::down_msg& down) {
+  if (watched_.erase(down.source) > 0)
+    return lost_client(down.source);
+  for (const auto& [id, e] : vms_)
+    if (e.actor.address() == down.source)
+      return lost_vm(id);
+}
+
+// Nobody waits any more: what was made for this client alone goes, the rest runs to its end.
+void vms_state::lost_client(const caf::actor_addr& who) {
+  for (auto& [id, op] : operations_)
+    if (op.asker.address() == who)
+      op.asker = client();
+  for (auto& [id, e] : vms_) {
+    if (!e.owner || e.owner != who)
+      continue;
+    log::info({.vm = id}, "client_lost", {{"text", "deleting the VM that lived for it"}});
+    e.owner = {};
+    for (const auto& [op_id, op] : operations_)
+      if (op.vm == id)
+        actor::ask(self_, e.actor, 10s, cancel_atom::value, op_id)
+            .then([](bool) {}, [](caf::error&) {});
+    const auto op = vm::new_operation_id();
+    operations_[op] = {client(), id, {}, {}, {}};
+    actor::tell(self_, e.actor, vm::order_atom::value, vm::order{op, vm::verb::remove});
+  }
+}
+
+// A VM actor ends by itself only after it said that its VM is gone; this one died of a bug.
+void vms_state::lost_vm(const std::string& id) {
+  const failure why{
+      errc::operation_failed, "the VM's actor failed", {}, "this is a bug, please report it", {}};
+  log::failed({.vm = id}, "vm_actor_died", why);
+  auto& e = vms_.at(id);
+  e.view.state = "error";
+  for (auto it = operations_.begin(); it != operations_.end();) {
+    auto at = it++;
+    if (at->second.vm == id)
+      ended({at->first,
+             {static_cast<std::uint8_t>(why.code), why.what, why.why, why.remedy, at->first},
+             e.view,
+             {}});
+  }
+}
+
+// -- the actor
+// --------------------------------------------------------------------------------------
+
+namespace {
+
+vms_actor::behavior_type behave(vms_state& s) {
+  return {
+      [&s](begin_atom, const create_request& request) { return s.begin(request); },
+      [&s](begin_atom, const verb_request& request) { return s.begin(request); },
+      [&s](cancel_atom, const std::string& op) { return s.cancel(op); },
+      [&s](list_atom) { return s.list(); },
+      [&s](show_atom, const std::string& ref) { return s.show(ref); },
+      [&s](exec_atom, const exec_request& request) { return s.exec(request); },
+      [&s](logs_atom, const logs_request& request) { return s.logs(request); },
+      [&s](const vm_view& view) { s.changed(view); },
+      [&s](const progress& news) { s.heard(news); },
+      [&s](finished& end) { s.ended(std::move(end)); },
+      [&s](census_atom) { return s.count(); },
+      [&s](drain_atom) { return s.drain(); },
+      [&s](flush_atom, const std::string& op) { s.flush(op); },
+  };
+}
+
+vms_actor::behavior_type vms(vms_actor::stateful_pointer<vms_state> self,
+                             std::vector<found_vm> found, store::store_actor store,
+                             const vm::machine_room* room, host_limits limits) {
+  static_assert(actor::sound_state<vms_state>);
+  self->state.init(self, std::move(found), std::move(store), *room, limits);
+  return behave(self->state);
+}
+
+} // namespace
+
+vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found,
+                    store::store_actor store, const vm::machine_room& room, host_limits limits) {
+  return system.spawn(vms, std::move(found), std::move(store), &room, limits);
+}
+
+} // namespace banger::vms

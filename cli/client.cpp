@@ -1,0 +1,236 @@
+#include "cli/client.hpp"
+
+#include "cli/mailbox.hpp"
+#include "cli/signals.hpp"
+#include "messages/actor/help.hpp"
+#include "messages/base/version.hpp"
+#include "messages/client.hpp"
+#include "messages/transport/transport.hpp"
+
+#include <deque>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace banger::cli {
+
+/// Something to do in the listener actor. Never leaves this process.
+struct chore {
+  std::function<void(caf::event_based_actor*)> run;
+};
+
+} // namespace banger::cli
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::cli::chore)
+
+namespace banger::cli {
+
+using namespace messages;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds connect_deadline{5000};
+constexpr milliseconds answer_deadline{15000};
+
+failure daemon_gone() {
+  return {errc::disconnected, "the daemon went away", "its connection has ended",
+          "see `banger daemon logs`", ""};
+}
+
+struct client_config : caf::actor_system_config {
+  client_config() { transport::configure(*this, transport::role::client); }
+};
+
+// Threads that CAF makes must not take signals that are meant for us.
+std::unique_ptr<caf::actor_system> make_system(client_config& config) {
+  const signals_blocked quiet;
+  auto system = std::make_unique<caf::actor_system>(config);
+  transport::prepare(*system);
+  system->await_actors_before_shutdown(false);
+  return system;
+}
+
+unique_fd open_process(std::uint32_t pid) {
+  return unique_fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+}
+
+} // namespace
+
+struct client::impl {
+  client_config config;
+  mailbox letters;
+  std::unique_ptr<caf::actor_system> system = make_system(config);
+  transport::session daemon;
+  unique_fd process; ///< of the daemon, if it is one of this machine
+  caf::actor listener;
+  std::deque<event> events;
+  std::optional<failure> gone;
+  std::uint64_t connection = 0; ///< counts; what an earlier one still says is not heard
+
+  caf::actor spawn_listener();
+  void hear(event what);
+  template <class T, class To, class... Words>
+  expected<T> ask(const To& to, Words... words);
+  expected<void> wait_letter();
+};
+
+caf::actor client::impl::spawn_listener() {
+  const auto tell = [this, mine = ++connection](event what) {
+    letters.post([this, mine, what = std::move(what)] {
+      if (mine == connection)
+        hear(what);
+    });
+  };
+  return system->spawn([this, tell](caf::event_based_actor* self) -> caf::behavior {
+    self->set_default_handler(caf::drop);
+    actor::on_down(self, [tell](const caf::down_msg&) { tell(lost{daemon_gone()}); });
+    self->monitor(daemon.gateway);
+    return {[tell](const progress& news) { tell(news); },
+            [tell](const finished& end) { tell(end); },
+            [self](const chore& todo) { todo.run(self); }};
+  });
+}
+
+void client::impl::hear(event what) {
+  if (const auto* end = std::get_if<lost>(&what))
+    gone = end->why;
+  events.push_back(std::move(what));
+}
+
+expected<void> client::impl::wait_letter() {
+  pollfd ready{letters.fd(), POLLIN, 0};
+  while (!letters.open_letters())
+    if (::poll(&ready, 1, -1) < 0 && errno != EINTR)
+      return fail_errno("cannot wait for the daemon", errno);
+  return {};
+}
+
+// The answer may come after nobody waits for it any more, so it is kept where both can reach it.
+template <class T, class To, class... Words>
+expected<T> client::impl::ask(const To& to, Words... words) {
+  if (gone)
+    return tl::unexpected(*gone);
+  if (!to)
+    return fail(errc::bad_version, "the daemon is of another version", "",
+                "stop it with `banger daemon stop`");
+  auto got = std::make_shared<std::optional<expected<T>>>();
+  const auto refused = [this, got](caf::error& why) {
+    letters.post([got, why] { *got = tl::unexpected(actor::from_error(why)); });
+  };
+  actor::tell_from_outside(listener, chore{[=, this](caf::event_based_actor* self) {
+    auto answer = actor::ask(self, to, answer_deadline, words...);
+    if constexpr (std::is_void_v<T>)
+      answer.then([this, got] { letters.post([got] { *got = expected<void>{}; }); }, refused);
+    else
+      answer.then([this, got](T& value) { letters.post([got, value] { *got = value; }); }, refused);
+  }});
+  while (!*got && !gone)
+    if (auto ok = wait_letter(); !ok)
+      return tl::unexpected(ok.error());
+  if (!*got)
+    return tl::unexpected(*gone);
+  return std::move(**got);
+}
+
+client::client() : impl_(std::make_unique<impl>()) {}
+
+client::~client() {
+  if (impl_->listener)
+    caf::anon_send_exit(impl_->listener, caf::exit_reason::user_shutdown);
+}
+
+expected<void> client::connect(const std::filesystem::path& socket) {
+  auto gateway = transport::connect(*impl_->system, socket, connect_deadline);
+  if (!gateway)
+    return tl::unexpected(gateway.error());
+  auto session = transport::greet(*impl_->system, *gateway, connect_deadline);
+  if (!session)
+    return tl::unexpected(session.error());
+  if (impl_->listener)
+    caf::anon_send_exit(impl_->listener, caf::exit_reason::user_shutdown);
+  impl_->daemon = std::move(*session);
+  impl_->process = open_process(impl_->daemon.daemon.pid);
+  impl_->events.clear();
+  impl_->gone.reset();
+  impl_->listener = impl_->spawn_listener();
+  return {};
+}
+
+const hello_reply& client::daemon() const { return impl_->daemon.daemon; }
+
+expected<void> client::retire() {
+  const auto& ours = this_build();
+  return impl_->ask<void>(impl_->daemon.gateway, retire_atom::value,
+                          hello_request{protocol_version, ours.version, ours.commit, ours.number});
+}
+
+expected<void> client::halt() { return impl_->ask<void>(impl_->daemon.system, halt_atom::value); }
+
+expected<void> client::wait_gone(milliseconds deadline) {
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  pollfd ready[2] = {{impl_->process.get(), POLLIN, 0}, {impl_->letters.fd(), POLLIN, 0}};
+  for (;;) {
+    const bool process_gone = !impl_->process || (ready[0].revents & POLLIN) != 0;
+    if (process_gone && (impl_->gone || impl_->process))
+      return {};
+    const auto left = std::chrono::duration_cast<milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
+      return fail(errc::timed_out, "the daemon has not ended in time",
+                  "its operations may still be running",
+                  "try again, or see `banger daemon logs`");
+    if (::poll(ready, 2, static_cast<int>(left.count()) + 1) < 0 && errno != EINTR)
+      return fail_errno("cannot wait for the daemon", errno);
+    impl_->letters.open_letters();
+  }
+}
+
+expected<daemon_status> client::status() {
+  return impl_->ask<daemon_status>(impl_->daemon.system, status_atom::value);
+}
+
+expected<std::vector<vm_view>> client::list() {
+  return impl_->ask<std::vector<vm_view>>(impl_->daemon.vms, list_atom::value);
+}
+
+expected<vm_detail> client::show(const std::string& ref) {
+  return impl_->ask<vm_detail>(impl_->daemon.vms, show_atom::value, ref);
+}
+
+expected<op_ticket> client::begin(const create_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
+}
+
+expected<op_ticket> client::begin(const verb_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
+}
+
+expected<stream_ticket> client::exec(const exec_request& request) {
+  return impl_->ask<stream_ticket>(impl_->daemon.vms, exec_atom::value, request);
+}
+
+expected<stream_ticket> client::logs(const logs_request& request) {
+  return impl_->ask<stream_ticket>(impl_->daemon.vms, logs_atom::value, request);
+}
+
+void client::cancel(const std::string& op) {
+  const auto& to = impl_->daemon.vms;
+  actor::tell_from_outside(impl_->listener, chore{[to, op](caf::event_based_actor* self) {
+    // Whether it still ran is told by its `finished`.
+    actor::ask(self, to, answer_deadline, cancel_atom::value, op).then([](bool) {}, [](caf::error&) {});
+  }});
+}
+
+int client::events() const { return impl_->letters.fd(); }
+
+std::optional<event> client::next() {
+  impl_->letters.open_letters();
+  if (impl_->events.empty())
+    return std::nullopt;
+  auto first = std::move(impl_->events.front());
+  impl_->events.pop_front();
+  return first;
+}
+
+} // namespace banger::cli

@@ -1,0 +1,63 @@
+// Our side of the conversation with the daemon. Inside it is an actor that sends the requests and
+// hears progress and ends; to the main thread it looks like calls with a deadline, and a queue of
+// events with a descriptor to poll. When the daemon goes away, everything that is under way fails
+// at once. CAF stays behind this header.
+#pragma once
+
+#include "messages/base/error.hpp"
+#include "messages/models.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace banger::cli {
+
+/// The daemon is gone; nothing comes after it.
+struct lost {
+  failure why;
+};
+using event = std::variant<messages::progress, messages::finished, lost>;
+
+class client {
+public:
+  client();
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  /// Connects and says hello. May be called again after `gone`. `not_found`: no daemon there; else
+  /// the errors of transport::connect.
+  expected<void> connect(const std::filesystem::path& socket);
+  const messages::hello_reply& daemon() const;
+
+  /// Asks an older daemon to make room. `bad_version` if it is not older.
+  expected<void> retire();
+  expected<void> halt();
+  /// Waits until the daemon's process has ended. `timed_out`.
+  expected<void> wait_gone(std::chrono::milliseconds deadline);
+
+  // The errors are those of messages/vms.hpp and system.hpp, besides `timed_out`, `disconnected`.
+  expected<messages::daemon_status> status();
+  expected<std::vector<messages::vm_view>> list();
+  expected<messages::vm_detail> show(const std::string& ref);
+  expected<messages::op_ticket> begin(const messages::create_request& request);
+  expected<messages::op_ticket> begin(const messages::verb_request& request);
+  expected<messages::stream_ticket> exec(const messages::exec_request& request);
+  expected<messages::stream_ticket> logs(const messages::logs_request& request);
+  void cancel(const std::string& op); ///< its `finished` still comes
+
+  /// Readable when `next` has something to give.
+  int events() const;
+  std::optional<event> next();
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace banger::cli

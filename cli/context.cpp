@@ -1,0 +1,63 @@
+#include "cli/exit_codes.hpp"
+#include "cli/print.hpp"
+#include "cli/session.hpp"
+#include "cli/verbs.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <poll.h>
+#include <unistd.h>
+
+namespace banger::cli {
+
+namespace {
+
+// Somebody who shares the descriptor with us has made it non-blocking.
+void await_room(int fd) {
+  pollfd ready{fd, POLLOUT, 0};
+  ::poll(&ready, 1, -1);
+}
+
+} // namespace
+
+expected<void> context::reach() {
+  auto reached = reach_daemon(where);
+  if (!reached)
+    return tl::unexpected(reached.error());
+  daemon = std::move(*reached);
+  return {};
+}
+
+int context::report(const failure& f) const {
+  note(error_line(f, screen.colour));
+  return failure_code;
+}
+
+int print(const context& ctx, std::string_view text) {
+  while (!text.empty()) {
+    const auto n = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (n >= 0)
+      text.remove_prefix(static_cast<std::size_t>(n));
+    else if (errno == EPIPE)
+      return exit_signal + SIGPIPE;
+    else if (errno == EAGAIN)
+      await_room(STDOUT_FILENO);
+    else if (errno != EINTR)
+      return ctx.report(fail_errno("cannot write to standard output", errno).value());
+  }
+  return exit_ok;
+}
+
+void note(std::string_view text) {
+  while (!text.empty()) {
+    const auto n = ::write(STDERR_FILENO, text.data(), text.size());
+    if (n >= 0)
+      text.remove_prefix(static_cast<std::size_t>(n));
+    else if (errno == EAGAIN)
+      await_room(STDERR_FILENO);
+    else if (errno != EINTR)
+      return;
+  }
+}
+
+} // namespace banger::cli

@@ -1,0 +1,29 @@
+// Starting `bangerd` on demand: once, however many ask at the same time, and known to listen when
+// this returns. No CAF.
+#pragma once
+
+#include "messages/base/error.hpp"
+#include "messages/base/paths.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+namespace banger::cli {
+
+struct start_options {
+  std::chrono::milliseconds deadline{30000}; ///< from the spawn to "ready"
+};
+
+/// BANGER_DAEMON, else beside our own program, else in PATH. `unavailable`.
+expected<std::filesystem::path> find_daemon_program();
+
+/// Returns when a daemon listens in `where.runtime`: ours or one that somebody else started just
+/// now. `unavailable`: it did not start, with its own words; `timed_out`; `unauthorized`: the
+/// folders are not ours alone.
+expected<void> start_daemon(const folders& where, const start_options& options = {});
+
+/// What the daemon printed before it died, for the end of an error: the last lines, in one.
+std::string last_words(const std::filesystem::path& file);
+
+} // namespace banger::cli

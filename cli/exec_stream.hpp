@@ -1,0 +1,46 @@
+// The client's end of a stream connection: our standard input, output and error on one side, the
+// session frames of messages/guest/protocol.hpp on the other. One poll loop in the caller's thread;
+// nothing in it blocks, and what it holds is bounded by the protocol's window.
+#pragma once
+
+#include "messages/base/error.hpp"
+#include "messages/base/unique_fd.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace banger::cli {
+
+enum class ending {
+  exited,        ///< value: status 0–255
+  signalled,     ///< value: signal number
+  not_found,     ///< value: errno
+  not_runnable,  ///< value: errno
+  output_closed, ///< whoever read our output went away
+  gave_up,       ///< value: the signal that was sent once too often
+  log_end,
+};
+
+struct outcome {
+  ending how = ending::exited;
+  std::uint32_t value = 0;
+};
+
+/// Descriptors that the stream works with; it closes none of them. -1: not there.
+struct stream_ends {
+  int in = 0, out = 1, err = 2;
+  int signals = -1; ///< a signalfd; what it says is forwarded to the command
+};
+
+/// Connects to the stream socket and shows the token. `disconnected`, `operation_failed`.
+expected<unique_fd> open_stream(const std::filesystem::path& socket, const std::string& token);
+
+/// Runs until the command has ended and its output is written. `disconnected`: the daemon went
+/// away; `operation_failed`: the guest's reason, or our output cannot be written.
+expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends);
+
+/// Copies a log to `out` until it ends or `out` is closed.
+expected<outcome> run_log_stream(unique_fd connection, int out);
+
+} // namespace banger::cli

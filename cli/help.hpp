@@ -1,0 +1,101 @@
+// The landing pages: what a group is for, the command that covers most days, what comes next.
+// Written to be read by people and by coding agents; every line with a `$` can be run as it is.
+#pragma once
+
+#include <string_view>
+
+namespace banger::cli::help {
+
+inline constexpr std::string_view root =
+    R"(banger runs commands in throw-away Linux machines: real microVMs with a kernel of their own.
+
+Most days one command is enough. It boots a VM, runs the command in it, hands back its output and
+exit status, and deletes the VM:
+  $ banger vm run --rm -- uname -a
+
+For a VM that stays:
+  $ banger vm create --name box        make and boot it
+  $ banger vm exec box -- df -h        run commands in it, as often as you like
+  $ banger vm stop box                 its disks stay;  `banger vm start box` boots it again
+  $ banger vm delete box               it and its disks are gone
+
+Groups:
+  vm         make, use and remove VMs
+  daemon     the background process: status, stop, logs
+  version    what this build is
+Each has a page: `banger vm --help`, `banger vm run --help`. Standard input and output are passed
+through as they are; the daemon starts by itself when it is needed.
+Exit codes of `vm run` and `vm exec`: the command's own; 128+N if signal N ended it; 125 our own
+failure; 126 not runnable; 127 not found. Everything else: 0, 1 on failure, 2 on wrong usage.
+)";
+
+inline constexpr std::string_view vm =
+    R"(banger vm: make, use and remove VMs.
+
+Most days one command is enough: boot, run, hand back output and exit status, delete.
+  $ banger vm run --rm -- sh -c 'echo hello; exit 3'
+  $ tar c . | banger vm run --rm -- sh -c 'tar x && ls'
+
+Commands:
+  run        make a VM and run a command in it; without --rm the VM stays
+  create     make and boot a VM that stays; prints its name
+  exec       run a command in a running VM
+  start      boot a stopped VM
+  stop       shut a running VM down in order; its disks stay
+  delete     stop a VM and remove its disks, for good (also: rm)
+  list       all VMs (also: ls); --json for programs
+  show       everything about one VM; --json for programs
+  logs       the console of a VM; -f follows
+A VM is named by its name, its id, or the beginning of either if only one VM has it.
+
+Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted.
+)";
+
+inline constexpr std::string_view daemon =
+    R"(banger daemon: the background process `bangerd`, which owns the VMs.
+
+It starts by itself when a command needs it, and leaves when it has had nothing to do for a while;
+VMs live on without it.
+  $ banger daemon status               is it there, what does it do, where are its files
+
+Commands:
+  status     what the daemon is and does; --json for programs
+  stop       end it once its operations are done; VMs live on
+  logs       its log, one JSON object per line, also while it is down; -f follows
+
+Next: an error that ends in (op-xxxxxx) is explained by `banger daemon logs | grep op-xxxxxx`.
+)";
+
+inline constexpr std::string_view run_examples =
+    R"(Examples:
+  $ banger vm run --rm -- uname -a
+  $ seq 1000 | banger vm run --rm -- sha256sum
+  $ banger vm run --name box --memory 1G -- sh -c 'echo kept > /root/note'
+  $ banger vm exec box -- cat /root/note
+The command is run as it is, without a shell; write `-- sh -c '...'` for pipes and variables. Its
+environment is the VM's own plus what --env adds. Exit code: the command's own (128+N if signal N
+ended it), 125 if the VM could not be made or was lost, 126 not runnable, 127 not found.
+)";
+
+inline constexpr std::string_view create_examples =
+    R"(Examples:
+  $ banger vm create --name box
+  $ banger vm exec box -- hostname
+  $ name=$(banger vm create) && banger vm delete "$name"
+)";
+
+inline constexpr std::string_view exec_examples =
+    R"(Examples:
+  $ banger vm exec box -- cat /proc/loadavg
+  $ banger vm exec box --env LANG=C --cwd /tmp -- sh -c 'pwd; env'
+  $ banger vm exec box -- tar c /root > root.tar
+The command is run as it is, without a shell. Ctrl-C goes to the command; three within a second
+give up on it. Exit code: the command's own (128+N if signal N ended it), 125 our own failure, 126
+not runnable, 127 not found.
+)";
+
+inline constexpr std::string_view refs_examples =
+    R"(Several VMs may be named; those that can be found are handled even if others cannot.
+)";
+
+} // namespace banger::cli::help

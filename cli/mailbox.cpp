@@ -1,0 +1,45 @@
+#include "cli/mailbox.hpp"
+
+#include <fcntl.h>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace banger::cli {
+
+mailbox::mailbox() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw std::runtime_error("no pipe for the mailbox");
+  read_.reset(ends[0]);
+  write_.reset(ends[1]);
+  ::fcntl(read_.get(), F_SETFL, O_NONBLOCK);
+}
+
+mailbox::~mailbox() {
+  while (take()) {
+  }
+}
+
+void mailbox::post(std::function<void()> letter) {
+  auto* sent = new std::function<void()>(std::move(letter));
+  if (::write(write_.get(), &sent, sizeof sent) != static_cast<ssize_t>(sizeof sent))
+    delete sent;
+}
+
+bool mailbox::open_letters() {
+  bool any = false;
+  while (auto letter = take()) {
+    any = true;
+    (*letter)();
+  }
+  return any;
+}
+
+std::unique_ptr<std::function<void()>> mailbox::take() {
+  std::function<void()>* letter = nullptr;
+  if (::read(read_.get(), &letter, sizeof letter) != static_cast<ssize_t>(sizeof letter))
+    return nullptr;
+  return std::unique_ptr<std::function<void()>>(letter);
+}
+
+} // namespace banger::cli

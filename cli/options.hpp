@@ -1,0 +1,83 @@
+// What was asked on the command line. Parsing changes nothing and asks nobody.
+#pragma once
+
+#include "cli/values.hpp"
+#include "messages/models.hpp"
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace banger::cli {
+
+struct create_options {
+  messages::create_request request;
+  bool quiet = false, timing = false, json = false;
+};
+
+struct run_options {
+  messages::create_request request; ///< `ephemeral` is --rm
+  messages::exec_request command;   ///< its `ref` comes from the VM that was made
+  bool quiet = false, timing = false;
+};
+
+struct exec_options {
+  messages::exec_request request;
+};
+
+/// `verb` of start, stop, delete, on several VMs.
+struct verb_options {
+  std::string verb;
+  std::vector<std::string> refs;
+  bool quiet = false, timing = false;
+};
+
+struct list_options {
+  bool json = false;
+};
+
+struct show_options {
+  std::string ref;
+  bool json = false;
+};
+
+struct logs_options {
+  std::string ref;
+  bool follow = false;
+};
+
+struct daemon_status_options {
+  bool json = false;
+};
+
+struct daemon_stop_options {};
+
+struct daemon_logs_options {
+  bool follow = false;
+};
+
+struct version_options {
+  bool line = false; ///< `--version`: one line
+  bool json = false;
+};
+
+struct help_page {
+  std::string text;
+};
+
+using command = std::variant<help_page, run_options, create_options, exec_options, verb_options,
+                             list_options, show_options, logs_options, daemon_status_options,
+                             daemon_stop_options, daemon_logs_options, version_options>;
+
+/// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
+expected<command> parse(const std::vector<std::string>& words, const surroundings& around);
+
+// One function per family; `words` begins with the verb.
+expected<command> parse_vm(const std::vector<std::string>& words, const surroundings& around);
+expected<command> parse_daemon(const std::vector<std::string>& words);
+
+/// True for verbs whose exit code is the command's own, so that our failures need codes apart.
+bool passes_exit_code(const command& asked);
+
+} // namespace banger::cli

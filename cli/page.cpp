@@ -1,0 +1,101 @@
+#include "cli/page.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace banger::cli {
+
+namespace {
+
+class usage_formatter : public CLI::Formatter {
+public:
+  explicit usage_formatter(std::string usage) : usage_(std::move(usage)) { column_width(26); }
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "\nUsage: " + usage_ + "\n";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+  }
+
+private:
+  std::string usage_;
+};
+
+// CLI11's words for what is wrong, in ours.
+std::string complaint(const CLI::App& app, const CLI::ParseError& e) {
+  const auto kind = static_cast<CLI::ExitCodes>(e.get_exit_code());
+  if (kind == CLI::ExitCodes::ExtrasError) {
+    const auto rest = app.remaining();
+    const std::string word = rest.empty() ? "" : rest.front();
+    return (word.starts_with("-") ? "unknown flag '" : "unexpected word '") + word + "'";
+  }
+  const std::string text = e.what();
+  if (kind == CLI::ExitCodes::RequiredError)
+    return "a " + text;
+  if (kind == CLI::ExitCodes::ArgumentMismatch) {
+    const auto flag = text.substr(0, text.find(':'));
+    return flag + (text.find("At Most") != std::string::npos ? ": it may be given only once"
+                                                             : ": it needs a value");
+  }
+  return text;
+}
+
+} // namespace
+
+split_words split_command(const std::vector<std::string>& words) {
+  const auto at = std::find(words.begin(), words.end(), "--");
+  split_words split{{words.begin(), at}, {}, at != words.end()};
+  if (split.has_command)
+    split.command.assign(at + 1, words.end());
+  return split;
+}
+
+page::page(std::string name, std::string_view usage, std::string_view about,
+           std::string_view examples)
+    : name_("banger " + std::move(name)), app_(std::string(about), name_) {
+  app_.formatter(std::make_shared<usage_formatter>(name_ + " " + std::string(usage)));
+  app_.set_help_flag();
+  app_.add_flag("-h,--help", wants_help_, "print this page");
+  // The formatter ends the page with a newline of its own.
+  examples.remove_suffix(examples.ends_with('\n') ? 1 : 0);
+  app_.footer(std::string(examples));
+}
+
+CLI::Option* page::text(const char* name, std::string& value, std::string about) {
+  return app_.add_option(name, value, std::move(about))->type_name("");
+}
+
+CLI::Option* page::list(const char* name, std::vector<std::string>& values, std::string about) {
+  return app_.add_option(name, values, std::move(about))->type_name("");
+}
+
+void page::flag(const char* name, bool& value, std::string about) {
+  app_.add_flag(name, value, std::move(about));
+}
+
+expected<void> page::parse(const std::vector<std::string>& words) {
+  // Help is wanted even when the rest does not fit.
+  const auto end = std::find(words.begin(), words.end(), "--");
+  if (std::any_of(words.begin(), end, asks_help)) {
+    wants_help_ = true;
+    return {};
+  }
+  try {
+    app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ParseError& e) {
+    return fail(errc::bad_request, complaint(app_, e), "", "see `" + name_ + " --help`");
+  }
+  return {};
+}
+
+help_page page::help() const { return {app_.help()}; }
+
+tl::unexpected<failure> unknown_command(std::string_view word, std::string_view group) {
+  return fail(errc::bad_request,
+              "unknown command '" + std::string(word) + "' for '" + std::string(group) + "'", "",
+              "see `" + std::string(group) + " --help`");
+}
+
+bool asks_help(std::string_view word) { return word == "-h" || word == "--help"; }
+
+} // namespace banger::cli

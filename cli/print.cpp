@@ -1,0 +1,188 @@
+#include "cli/print.hpp"
+
+#include "messages/base/names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace banger::cli {
+
+using namespace messages;
+
+namespace {
+
+template <class... Ts>
+std::string format(const char* how, Ts... values) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), how, values...);
+  return text.data();
+}
+
+// What a VM is, and what happens to it just now.
+std::string state_of(const vm_view& vm) {
+  return vm.operation.empty() ? vm.state : vm.state + " (" + vm.operation + ")";
+}
+
+std::string yes_no(bool value) { return value ? "yes" : "no"; }
+
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+std::string memory_of(const vm_view& vm) { return std::to_string(vm.memory_mib) + " MiB"; }
+
+std::string utc(std::uint64_t seconds) {
+  const auto when = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&when, &parts) == nullptr ||
+      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+    return "unknown";
+  return text.data();
+}
+
+std::string built(const build_info& build) {
+  return build.number == 0 ? "unknown" : utc(build.number);
+}
+
+} // namespace
+
+std::string table(const std::vector<row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& cells : rows)
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      widths.resize(std::max(widths.size(), i + 1));
+      widths[i] = std::max(widths[i], cells[i].size());
+    }
+  std::string text;
+  for (const auto& cells : rows) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      text += plain(cells[i]);
+      if (i + 1 < cells.size())
+        text.append(widths[i] + 2 - cells[i].size(), ' ');
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string plain(std::string_view text) {
+  std::string safe(text);
+  std::replace_if(
+      safe.begin(), safe.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return safe;
+}
+
+std::string error_line(const failure& f, bool colour) {
+  return (colour ? "\x1b[31mbanger:\x1b[0m " : "banger: ") + plain(describe(f)) + "\n";
+}
+
+std::string duration(std::uint64_t micros) {
+  if (micros < 1000)
+    return format("%u us", static_cast<unsigned>(micros));
+  if (micros < 1000 * 1000)
+    return format("%.1f ms", static_cast<double>(micros) / 1e3);
+  if (micros < 600ull * 1000 * 1000)
+    return format("%.2f s", static_cast<double>(micros) / 1e6);
+  return format("%llu min", static_cast<unsigned long long>(micros / 60000000));
+}
+
+std::string age(std::uint64_t then_ms, std::uint64_t now_ms) {
+  const auto seconds = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
+  const auto say = [](std::uint64_t n, const char* unit) {
+    return std::to_string(n) + " " + unit + (n == 1 ? "" : "s") + " ago";
+  };
+  if (seconds < 60)
+    return say(seconds, "second");
+  if (seconds < 3600)
+    return say(seconds / 60, "minute");
+  if (seconds < 2 * 86400)
+    return say(seconds / 3600, "hour");
+  return say(seconds / 86400, "day");
+}
+
+std::string vm_table(const std::vector<vm_view>& vms, std::uint64_t now_ms) {
+  std::vector<row> rows = {{"ID", "NAME", "STATE", "IMAGE", "VCPU", "MEM", "DISK", "CREATED"}};
+  for (const auto& vm : vms)
+    rows.push_back({vm.id, vm.name, state_of(vm), vm.image, std::to_string(vm.vcpu), memory_of(vm),
+                    format_size(vm.disk_bytes), age(vm.created_ms, now_ms)});
+  return table(rows);
+}
+
+std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
+  const auto& view = vm.view;
+  std::vector<row> rows = {
+      {"id", view.id},
+      {"name", view.name},
+      {"state", state_of(view)},
+      {"queued", std::to_string(view.queued)},
+      {"image", view.image},
+      {"vcpu", std::to_string(view.vcpu)},
+      {"memory", memory_of(view)},
+      {"disk", format_size(view.disk_bytes)},
+      {"nat", yes_no(view.nat)},
+      {"ephemeral", yes_no(view.ephemeral)},
+      {"created", utc(view.created_ms / 1000) + " (" + age(view.created_ms, now_ms) + ")"},
+      {"hypervisor", or_dash(vm.hypervisor)},
+      {"pid", vm.pid == 0 ? "-" : std::to_string(vm.pid)},
+      {"confinement", or_dash(vm.confinement)},
+      {"root disk", or_dash(vm.root_disk)},
+      {"network", or_dash(vm.network)},
+      {"kernel", or_dash(vm.kernel)},
+      {"folder", or_dash(vm.folder)},
+      {"start retries", std::to_string(vm.start_retries)},
+      {"last error", or_dash(vm.last_error)},
+  };
+  auto text = table(rows);
+  if (!vm.last_start.empty())
+    text += "\nlast start\n" + timing_table(vm.last_start);
+  return text;
+}
+
+std::string status_page(const daemon_status& daemon) {
+  return table({
+      {"pid", std::to_string(daemon.pid)},
+      {"version", daemon.version + " (commit " + daemon.commit + ")"},
+      {"protocol", std::to_string(daemon.protocol)},
+      {"uptime", duration(daemon.uptime_ms * 1000)},
+      {"vms", std::to_string(daemon.vms) + " (" + std::to_string(daemon.running) + " running)"},
+      {"clients", std::to_string(daemon.clients)},
+      {"operations", std::to_string(daemon.operations)},
+      {"streams", std::to_string(daemon.streams) + " (" +
+                      format_size(daemon.stream_bytes_buffered) + " held)"},
+      {"hypervisor", or_dash(daemon.hypervisor)},
+      {"root disk", or_dash(daemon.root_disk)},
+      {"confinement", or_dash(daemon.confinement)},
+      {"state", daemon.state_folder},
+      {"runtime", daemon.runtime_folder},
+      {"idle exit",
+       daemon.idle_exit_ms == 0 ? "never" : "after " + duration(daemon.idle_exit_ms * 1000)},
+  });
+}
+
+std::string timing_table(const std::vector<stage_time>& stages) {
+  std::vector<row> rows = {{"STAGE", "OURS", "TIME"}};
+  std::uint64_t ours = 0, all = 0;
+  for (const auto& stage : stages) {
+    rows.push_back({stage.stage, yes_no(stage.ours), duration(stage.micros)});
+    all += stage.micros;
+    ours += stage.ours ? stage.micros : 0;
+  }
+  rows.push_back({"our own", "", duration(ours)});
+  rows.push_back({"in all", "", duration(all)});
+  return table(rows);
+}
+
+std::string version_line(const build_info& build) {
+  return "banger v" + build.version + " (commit " + build.commit + ", built " + built(build) +
+         ")\n";
+}
+
+std::string version_page(const build_info& build) {
+  return table({{"version", build.version},
+                {"commit", build.commit},
+                {"built", built(build)},
+                {"protocol", std::to_string(protocol_version)}});
+}
+
+} // namespace banger::cli

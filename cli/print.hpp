@@ -1,0 +1,47 @@
+// Text for people: tables, errors, times. Everything is returned as a string; ASCII only.
+#pragma once
+
+#include "messages/base/error.hpp"
+#include "messages/base/version.hpp"
+#include "messages/models.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace banger::cli {
+
+using row = std::vector<std::string>;
+
+/// Columns as wide as their widest cell plus two spaces; nothing after the last one.
+std::string table(const std::vector<row>& rows);
+
+/// Control characters and what is not ASCII become '?': a guest's or daemon's words must not move
+/// a terminal's cursor.
+std::string plain(std::string_view text);
+
+/// "banger: WHAT: WHY; REMEDY (op-xxxxxx)\n"; the prefix red if `colour`.
+std::string error_line(const failure& f, bool colour);
+
+std::string duration(std::uint64_t micros);                  ///< "850 us", "12.3 ms", "4.56 s"
+std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ago"
+
+std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);
+std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
+std::string status_page(const messages::daemon_status& daemon);
+/// Every stage with its time, then the sum of our own and of all.
+std::string timing_table(const std::vector<messages::stage_time>& stages);
+
+std::string version_line(const build_info& build);
+std::string version_page(const build_info& build);
+
+// For programs: the fields of messages/models.hpp by their names, two spaces of indent, a newline.
+std::string vms_json(const std::vector<messages::vm_view>& vms);
+std::string vm_json(const messages::vm_view& vm);
+std::string vm_json(const messages::vm_detail& vm);
+std::string status_json(const messages::daemon_status& daemon);
+std::string no_daemon_json();
+std::string version_json(const build_info& build);
+
+} // namespace banger::cli

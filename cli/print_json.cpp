@@ -1,0 +1,94 @@
+#include "cli/print.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace banger::cli {
+
+using namespace messages;
+using json = nlohmann::ordered_json;
+
+namespace {
+
+std::string text(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json view_fields(const vm_view& vm) {
+  return {{"id", vm.id},
+          {"name", vm.name},
+          {"state", vm.state},
+          {"operation", vm.operation},
+          {"queued", vm.queued},
+          {"image", vm.image},
+          {"vcpu", vm.vcpu},
+          {"memory_mib", vm.memory_mib},
+          {"disk_bytes", vm.disk_bytes},
+          {"nat", vm.nat},
+          {"ephemeral", vm.ephemeral},
+          {"created_ms", vm.created_ms}};
+}
+
+json stage_list(const std::vector<stage_time>& stages) {
+  auto list = json::array();
+  for (const auto& stage : stages)
+    list.push_back({{"stage", stage.stage}, {"micros", stage.micros}, {"ours", stage.ours}});
+  return list;
+}
+
+} // namespace
+
+std::string vms_json(const std::vector<vm_view>& vms) {
+  auto list = json::array();
+  for (const auto& vm : vms)
+    list.push_back(view_fields(vm));
+  return text(list);
+}
+
+std::string vm_json(const vm_view& vm) { return text(view_fields(vm)); }
+
+std::string vm_json(const vm_detail& vm) {
+  auto all = view_fields(vm.view);
+  all["folder"] = vm.folder;
+  all["last_error"] = vm.last_error;
+  all["pid"] = vm.pid;
+  all["hypervisor"] = vm.hypervisor;
+  all["root_disk"] = vm.root_disk;
+  all["confinement"] = vm.confinement;
+  all["network"] = vm.network;
+  all["kernel"] = vm.kernel;
+  all["start_retries"] = vm.start_retries;
+  all["last_start"] = stage_list(vm.last_start);
+  return text(all);
+}
+
+std::string status_json(const daemon_status& daemon) {
+  return text({{"running", true},
+               {"pid", daemon.pid},
+               {"protocol", daemon.protocol},
+               {"version", daemon.version},
+               {"commit", daemon.commit},
+               {"uptime_ms", daemon.uptime_ms},
+               {"vms", daemon.vms},
+               {"running_vms", daemon.running},
+               {"clients", daemon.clients},
+               {"operations", daemon.operations},
+               {"streams", daemon.streams},
+               {"stream_bytes_buffered", daemon.stream_bytes_buffered},
+               {"hypervisor", daemon.hypervisor},
+               {"root_disk", daemon.root_disk},
+               {"confinement", daemon.confinement},
+               {"state_folder", daemon.state_folder},
+               {"runtime_folder", daemon.runtime_folder},
+               {"idle_exit_ms", daemon.idle_exit_ms}});
+}
+
+std::string no_daemon_json() { return text({{"running", false}}); }
+
+std::string version_json(const build_info& build) {
+  return text({{"version", build.version},
+               {"commit", build.commit},
+               {"build", build.number},
+               {"protocol", protocol_version}});
+}
+
+} // namespace banger::cli

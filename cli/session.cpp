@@ -1,0 +1,66 @@
+#include "cli/session.hpp"
+
+#include "cli/daemon_start.hpp"
+
+namespace banger::cli {
+
+namespace {
+
+// An older daemon first ends what it is doing for others.
+constexpr std::chrono::milliseconds retire_deadline{60000};
+
+// A daemon may leave (idle, retired by somebody else) between our looking and our talking.
+constexpr int attempts = 4;
+
+expected<void> make_room(client& daemon) {
+  if (auto ok = daemon.retire(); !ok && ok.error().code != errc::disconnected)
+    return ok;
+  return daemon.wait_gone(retire_deadline);
+}
+
+tl::unexpected<failure> too_old(const messages::hello_reply& theirs) {
+  return fail(errc::bad_version, "this banger is older than the daemon that runs",
+              "version " + this_build().version + " against " + theirs.version,
+              "use the newer banger, or end the daemon with its `banger daemon stop`");
+}
+
+} // namespace
+
+handover decide(const build_info& ours, std::uint32_t our_protocol,
+                const messages::hello_reply& theirs) {
+  if (newer(ours, {theirs.version, theirs.commit, theirs.build}))
+    return handover::retire;
+  return theirs.protocol == our_protocol ? handover::use : handover::refuse;
+}
+
+expected<std::unique_ptr<client>> reach_daemon(const folders& where) {
+  auto daemon = std::make_unique<client>();
+  failure last;
+  for (int i = 0; i < attempts; ++i) {
+    if (auto ok = daemon->connect(daemon_socket(where)); !ok) {
+      last = ok.error();
+      if (last.code != errc::not_found && last.code != errc::disconnected)
+        return tl::unexpected(last);
+      if (auto started = start_daemon(where); !started)
+        return tl::unexpected(started.error());
+      continue;
+    }
+    switch (decide(this_build(), protocol_version, daemon->daemon())) {
+    case handover::use: return daemon;
+    case handover::refuse: return too_old(daemon->daemon());
+    case handover::retire:
+      if (auto ok = make_room(*daemon); !ok)
+        return tl::unexpected(ok.error());
+    }
+  }
+  return tl::unexpected(last);
+}
+
+expected<std::unique_ptr<client>> find_daemon(const folders& where) {
+  auto daemon = std::make_unique<client>();
+  if (auto ok = daemon->connect(daemon_socket(where)); !ok)
+    return tl::unexpected(ok.error());
+  return daemon;
+}
+
+} // namespace banger::cli

@@ -1,0 +1,47 @@
+#include "cli/signals.hpp"
+
+#include <pthread.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace banger::cli {
+
+signal_source::signal_source() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    sigaddset(&wanted, number);
+  ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
+  fd_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// What came after the last look is dropped with us: it was meant for what has just ended.
+signal_source::~signal_source() {
+  while (next()) {
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+std::optional<int> signal_source::next() {
+  signalfd_siginfo info{};
+  if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info))
+    return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
+signals_blocked::signals_blocked() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+signals_blocked::~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+bool impatience::add(clock::time_point now) {
+  last_.push_back(now);
+  if (last_.size() > 3)
+    last_.pop_front();
+  return last_.size() == 3 && last_.back() - last_.front() <= std::chrono::seconds(1);
+}
+
+} // namespace banger::cli

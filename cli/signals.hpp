@@ -1,0 +1,52 @@
+// INT, TERM, HUP and QUIT as something to read, in the thread that made it, while it exists. A
+// signal that was ignored when we started (nohup) stays ignored. TSTP and CONT do what they always
+// do.
+#pragma once
+
+#include "messages/base/unique_fd.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <deque>
+#include <optional>
+
+namespace banger::cli {
+
+class signal_source {
+public:
+  signal_source();
+  ~signal_source();
+  signal_source(const signal_source&) = delete;
+  signal_source& operator=(const signal_source&) = delete;
+
+  int fd() const { return fd_.get(); }
+  std::optional<int> next(); ///< signal number
+
+private:
+  sigset_t before_{};
+  unique_fd fd_;
+};
+
+/// All signals blocked while it exists: threads made meanwhile never take one.
+class signals_blocked {
+public:
+  signals_blocked();
+  ~signals_blocked();
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+
+private:
+  sigset_t before_{};
+};
+
+/// Tells when somebody hammers Ctrl-C: the third signal within a second.
+class impatience {
+public:
+  using clock = std::chrono::steady_clock;
+  bool add(clock::time_point now);
+
+private:
+  std::deque<clock::time_point> last_;
+};
+
+} // namespace banger::cli

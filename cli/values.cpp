@@ -1,0 +1,148 @@
+#include "cli/values.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <sched.h>
+#include <unistd.h>
+
+namespace banger::cli {
+
+namespace {
+
+constexpr std::size_t max_command_bytes = 60 * 1024;
+
+tl::unexpected<failure> bad(std::string_view flag, std::string what, std::string why,
+                            std::string remedy = {}) {
+  return fail(errc::bad_request, std::string(flag) + ": " + std::move(what), std::move(why),
+              std::move(remedy));
+}
+
+// The rules speak of the value; the flag that carried it comes first.
+tl::unexpected<failure> named(std::string_view flag, failure f) {
+  f.what = std::string(flag) + ": " + f.what;
+  return tl::unexpected(std::move(f));
+}
+
+std::string quoted(std::string_view text) {
+  std::string shown(text.substr(0, 40));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return "'" + shown + "'";
+}
+
+expected<std::int64_t> whole_number(std::string_view flag, std::string_view text) {
+  std::int64_t number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc::result_out_of_range)
+    return bad(flag, "invalid number " + quoted(text), "too large");
+  if (error != std::errc{} || rest != end)
+    return bad(flag, "invalid number " + quoted(text), "it is not a whole number");
+  return number;
+}
+
+} // namespace
+
+surroundings this_host() {
+  surroundings around;
+  cpu_set_t allowed;
+  const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+  const auto cpus = known ? CPU_COUNT(&allowed) : ::sysconf(_SC_NPROCESSORS_ONLN);
+  around.host.cpus = static_cast<std::uint32_t>(std::max(1L, static_cast<long>(cpus)));
+  const auto pages = ::sysconf(_SC_PHYS_PAGES);
+  const auto page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0)
+    around.host.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+  around.env = [](const char* name) -> const char* { return std::getenv(name); };
+  return around;
+}
+
+std::int64_t default_vcpu(const host_limits& host) {
+  return std::clamp<std::int64_t>(host.cpus / 4, 1, 4);
+}
+
+std::int64_t default_memory_mib(const host_limits& host, std::string_view image) {
+  if (image == "tiny")
+    return tiny_memory_mib;
+  const auto share = std::min(host.memory_bytes / 8, 8 * GiB) / MiB;
+  return static_cast<std::int64_t>(std::max(share, min_memory_mib));
+}
+
+expected<std::int64_t> vcpu_value(std::string_view text, const host_limits& host) {
+  const auto number = whole_number("--vcpu", text);
+  if (!number)
+    return number;
+  if (auto ok = check_vcpu(*number, host); !ok)
+    return named("--vcpu", ok.error());
+  return number;
+}
+
+expected<std::int64_t> memory_value(std::string_view text, const host_limits& host) {
+  constexpr std::string_view flag = "--memory";
+  std::int64_t mib = 0;
+  if (text.find_first_not_of("+-0123456789.") == std::string_view::npos) {
+    const auto number = whole_number(flag, text);
+    if (!number)
+      return number;
+    mib = *number;
+  } else {
+    const auto bytes = parse_size(text);
+    if (!bytes)
+      return named(flag, bytes.error());
+    if (*bytes % MiB != 0)
+      return bad(flag, "invalid memory " + quoted(text), "it is not a whole number of MiB");
+    mib = static_cast<std::int64_t>(*bytes / MiB);
+  }
+  if (auto ok = check_memory_mib(mib, host); !ok)
+    return named(flag, ok.error());
+  return mib;
+}
+
+expected<std::uint64_t> disk_value(std::string_view text) {
+  const auto bytes = parse_size(text);
+  if (!bytes)
+    return named("--disk-size", bytes.error());
+  if (auto ok = check_disk_bytes(*bytes); !ok)
+    return named("--disk-size", ok.error());
+  return bytes;
+}
+
+expected<std::string> env_value(const std::string& text, const surroundings& around) {
+  if (text.empty() || text.front() == '=')
+    return bad("--env", "invalid variable " + quoted(text), "it has no name",
+               "write --env NAME=value, or --env NAME for the value it has here");
+  if (text.find('=') != std::string::npos)
+    return text;
+  const char* value = around.env != nullptr ? around.env(text.c_str()) : nullptr;
+  if (value == nullptr)
+    return bad("--env", quoted(text) + " is not set here", "",
+               "give it a value with --env NAME=value");
+  return text + "=" + value;
+}
+
+expected<std::string> cwd_value(const std::string& text) {
+  if (text.empty() || text.front() != '/')
+    return bad("--cwd", "invalid folder " + quoted(text), "it must be an absolute path in the VM");
+  if (text.size() > 4095)
+    return bad("--cwd", "invalid folder", "a path holds at most 4095 bytes");
+  return text;
+}
+
+expected<void> check_command(const std::vector<std::string>& argv,
+                             const std::vector<std::string>& env) {
+  if (argv.empty() || argv.front().empty())
+    return fail(errc::bad_request, "the command is empty", "its first word names the program");
+  std::size_t bytes = 0;
+  for (const auto* list : {&argv, &env})
+    for (const auto& word : *list)
+      bytes += word.size() + 4;
+  if (bytes > max_command_bytes)
+    return fail(errc::bad_request, "the command is too long",
+                std::to_string(bytes) + " bytes with its environment; at most " +
+                    std::to_string(max_command_bytes) + " fit",
+                "send the bulk through stdin");
+  return {};
+}
+
+} // namespace banger::cli

@@ -1,0 +1,46 @@
+// What each command does, once it is known what was asked. Every function answers the exit code.
+#pragma once
+
+#include "cli/client.hpp"
+#include "cli/options.hpp"
+#include "cli/progress.hpp"
+#include "messages/base/paths.hpp"
+
+#include <memory>
+#include <string>
+
+namespace banger::cli {
+
+/// What the verbs share. It lives until the process ends.
+struct context {
+  folders where;
+  terminal screen;
+  bool stdin_closed = false;
+  std::unique_ptr<client> daemon; ///< set by `reach`
+  int failure_code = 1;           ///< of our own failures: 125 for run and exec
+
+  /// Connects, and starts a daemon if there is none.
+  expected<void> reach();
+  /// Prints the error; answers `failure_code`.
+  int report(const failure& f) const;
+};
+
+/// To standard output, whole. Answers 0, 141 if nobody reads it, 1 (and an error) if it is full.
+int print(const context& ctx, std::string_view text);
+/// To standard error; nothing is done if that fails.
+void note(std::string_view text);
+
+int perform(const run_options& asked, context& ctx);
+int perform(const exec_options& asked, context& ctx);
+int perform(const create_options& asked, context& ctx);
+int perform(const verb_options& asked, context& ctx);
+int perform(const list_options& asked, context& ctx);
+int perform(const show_options& asked, context& ctx);
+int perform(const logs_options& asked, context& ctx);
+int perform(const daemon_status_options& asked, context& ctx);
+int perform(const daemon_stop_options& asked, context& ctx);
+int perform(const daemon_logs_options& asked, context& ctx);
+int perform(const version_options& asked, context& ctx);
+int perform(const help_page& asked, context& ctx);
+
+} // namespace banger::cli

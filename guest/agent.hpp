@@ -1,0 +1,50 @@
+// Who answers the host: reads frames, keeps the sessions, says what happened.
+#pragma once
+
+#include "guest/channel.hpp"
+#include "guest/session.hpp"
+#include "guest/setup.hpp"
+
+#include <map>
+#include <memory>
+
+namespace banger::guest {
+
+class agent {
+public:
+  agent(loop& events, std::vector<std::string> modules, notes said);
+
+  /// Serves the port until the machine is switched off.
+  [[noreturn]] void serve(unique_fd port);
+
+private:
+  bool turn();
+  void hear(const frame_view& f);
+  void hear_channel(const frame_view& f);
+  void hear_session(const frame_view& f);
+  void say_hello();
+  void fail(const frame_view& f, const problem& p);
+  void fail(frame_type request, std::uint32_t session, const problem& p);
+
+  void configure(const configure_body& order);
+  void configured(done ok);
+  done hand_over();
+  void open(const frame_view& f);
+  bool next_frame(std::string& out, std::size_t room);
+
+  done watch_signals();
+  void reap();
+  void end();
+  [[noreturn]] void end_now();
+
+  loop& events_;
+  channel channel_;
+  setup setup_;
+  std::map<std::uint32_t, std::unique_ptr<session>> sessions_;
+  std::uint32_t last_served_ = 0;
+  std::uint64_t epoch_ = 0;
+  unique_fd signals_;
+  bool configured_ = false, ending_ = false;
+};
+
+} // namespace banger::guest

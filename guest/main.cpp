@@ -1,0 +1,65 @@
+// PID 1 of every banger machine: says hello before it touches a disk, then does what it is told.
+#include "guest/agent.hpp"
+#include "guest/files.hpp"
+#include "guest/modules.hpp"
+#include "guest/port.hpp"
+#include "guest/power.hpp"
+#include "guest/text.hpp"
+
+#include <csignal>
+#include <fcntl.h>
+#include <sys/reboot.h>
+
+namespace banger::guest {
+
+namespace {
+
+constexpr const char* port_name = "banger.agent.0";
+constexpr int port_timeout_ms = 30'000;
+
+[[noreturn]] void give_up(const problem& p) {
+  klog_error(p.text);
+  power_off([] {});
+}
+
+// Without an initial console there is nothing behind 0, 1 and 2, and pipes would take their place.
+void open_console() {
+  for (int fd = ::open("/dev/console", O_RDWR); fd >= 0 && fd < 2;)
+    fd = ::dup(fd);
+}
+
+[[noreturn]] void run() {
+  auto ok = mount_early();
+  if (::fcntl(2, F_GETFD) < 0)
+    open_console();
+  ::reboot(RB_DISABLE_CAD);
+  loop events;
+  if (ok)
+    ok = events.open();
+  auto uevents = open_uevents();
+  if (!ok || !uevents)
+    give_up(ok ? uevents.error() : ok.error());
+  auto groups = module_groups(read_file("/modules/order"));
+  auto said = load_modules(groups.front());
+  std::vector<std::string> later;
+  for (std::size_t i = 1; i < groups.size(); ++i)
+    later.insert(later.end(), groups[i].begin(), groups[i].end());
+  auto port = open_port(uevents->get(), port_name, port_timeout_ms);
+  if (!port)
+    give_up(port.error());
+  uevents->reset();
+  agent(events, std::move(later), std::move(said)).serve(std::move(*port));
+}
+
+} // namespace
+
+} // namespace banger::guest
+
+int main() {
+  if (::getpid() != 1) {
+    constexpr char text[] = "banger-init is started by the kernel of a banger machine\n";
+    [[maybe_unused]] const auto size = ::write(2, text, sizeof text - 1);
+    return 2;
+  }
+  banger::guest::run();
+}

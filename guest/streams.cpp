@@ -1,0 +1,175 @@
+#include "guest/streams.hpp"
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+namespace banger::guest {
+
+done outgoing::start(loop& events, unique_fd fd) {
+  if (auto ok = events.watch(fd.get(), EPOLLIN, [this](std::uint32_t) { readable_ = true; }); !ok)
+    return ok;
+  fd_ = std::move(fd);
+  ended_ = false;
+  return {};
+}
+
+void outgoing::close(loop& events) {
+  if (fd_)
+    events.forget(fd_.get());
+  fd_.reset();
+  ended_ = true;
+}
+
+bool outgoing::read_more(loop& events) {
+  bool moved = false;
+  while (readable_ && !ended_ && ring_.room() != 0) {
+    const auto parts = ring_.space();
+    const auto size = ::readv(fd_.get(), parts.data(), parts[1].iov_len != 0 ? 2 : 1);
+    if (size < 0 && errno == EINTR)
+      continue;
+    if (size < 0 && errno == EAGAIN) {
+      readable_ = false;
+      if (still_)
+        close(events);
+      break;
+    }
+    // A terminal whose other end is closed answers EIO.
+    if (size <= 0) {
+      close(events);
+      return true;
+    }
+    const auto count = static_cast<std::size_t>(size);
+    ring_.extend(count);
+    moved = true;
+    if (!still_)
+      continue;
+    if (*still_ <= count)
+      close(events);
+    else
+      *still_ -= count;
+  }
+  return moved;
+}
+
+void outgoing::give_up() {
+  int left = 0;
+  if (!fd_ || ::ioctl(fd_.get(), FIONREAD, &left) != 0)
+    left = 0;
+  still_ = static_cast<std::uint64_t>(left);
+  readable_ = true;
+}
+
+bool outgoing::next_frame(std::string& out, std::size_t room, std::uint32_t session) {
+  if (sent_ < ring_.end()) {
+    if (room <= header_size)
+      return false;
+    const auto payload = ring_.at(sent_).substr(0, std::min(room - header_size, max_payload));
+    encode(out, header{frame_type::data, id_, session, 0, sent_}, payload);
+    sent_ += payload.size();
+    return true;
+  }
+  if (!ended_ || eof_sent_ || room < header_size)
+    return false;
+  encode(out, header{frame_type::eof, id_, session, 0, sent_}, {});
+  eof_sent_ = true;
+  return true;
+}
+
+bool outgoing::acknowledge(std::uint64_t offset) {
+  if (offset > sent_)
+    return false;
+  if (offset > ring_.begin())
+    ring_.drop_before(offset);
+  return true;
+}
+
+bool outgoing::rewind(std::uint64_t offset) {
+  if (!holds(offset))
+    return false;
+  ring_.drop_before(offset);
+  sent_ = offset;
+  eof_sent_ = false;
+  return true;
+}
+
+done incoming::start(loop& events, unique_fd fd, bool tty) {
+  if (auto ok = events.watch(fd.get(), EPOLLOUT, [this](std::uint32_t) { writable_ = true; }); !ok)
+    return ok;
+  fd_ = std::move(fd);
+  tty_ = tty;
+  writable_ = true;
+  return {};
+}
+
+void incoming::close(loop& events) {
+  if (fd_)
+    events.forget(fd_.get());
+  fd_.reset();
+  ring_.drop_before(ring_.end());
+}
+
+bool incoming::receive(std::uint64_t offset, std::string_view bytes) {
+  if (offset > ring_.end() || end_)
+    return offset <= ring_.end() && end_ && offset + bytes.size() <= *end_;
+  const auto known = ring_.end() - offset;
+  if (known >= bytes.size())
+    return true;
+  bytes.remove_prefix(static_cast<std::size_t>(known));
+  if (!fd_) {
+    ring_.skip(bytes.size());
+    return true;
+  }
+  if (bytes.size() > ring_.room())
+    return false;
+  ring_.append(bytes);
+  return true;
+}
+
+bool incoming::end(std::uint64_t offset) {
+  if (offset != ring_.end())
+    return false;
+  end_ = offset;
+  return true;
+}
+
+bool incoming::write_some(loop& events, std::string_view bytes, std::size_t& size) {
+  const auto count = ::write(fd_.get(), bytes.data(), bytes.size());
+  if (count >= 0) {
+    size = static_cast<std::size_t>(count);
+    return true;
+  }
+  if (errno == EAGAIN)
+    writable_ = false;
+  else if (errno != EINTR)
+    close(events);
+  return false;
+}
+
+bool incoming::write_more(loop& events) {
+  bool moved = false;
+  std::size_t size = 0;
+  while (fd_ && writable_ && ring_.size() != 0)
+    if (write_some(events, ring_.at(ring_.begin()), size)) {
+      ring_.drop_before(ring_.begin() + size);
+      moved = true;
+    }
+  if (!end_ || ring_.size() != 0 || !fd_ || finished_)
+    return moved;
+  // A terminal is not closed: its end of input is a character.
+  if (tty_) {
+    finished_ = writable_ && write_some(events, "\x04", size);
+    return moved;
+  }
+  close(events);
+  return true;
+}
+
+bool incoming::ack_due() {
+  const bool at_end = end_ && consumed() == *end_;
+  if (consumed() - acknowledged_ < (at_end ? 1 : window / 4))
+    return false;
+  acknowledged_ = consumed();
+  return true;
+}
+
+} // namespace banger::guest

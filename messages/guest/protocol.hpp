@@ -1,0 +1,216 @@
+// The guest protocol: what `bangerd` and `banger-init` say to each other, and, with one session,
+// what the CLI says on a stream connection. No CAF, no exceptions: this header is compiled into the
+// guest. docs/guest-protocol.md tells it in prose.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace banger::guest {
+
+inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::size_t header_size = 24;
+inline constexpr std::size_t max_payload = 64 * 1024;
+/// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
+inline constexpr std::uint64_t window = 512 * 1024;
+
+enum class frame_type : std::uint8_t {
+  // The channel itself (session 0).
+  hello = 1, ///< guest → host: `hello_body`. Sent when the channel opens, and in answer to `sync`
+  sync = 2,  ///< host → guest: `sync_body`. First frame of every connection; resets both parsers
+  configure = 3,  ///< host → guest: `configure_body`. Once per boot or restore
+  configured = 4, ///< guest → host: `configured_body`
+  reidentify = 5, ///< host → guest: `configure_body` without disks, for a restored guest
+  reidentified = 6,
+  ping = 7, ///< host → guest: any payload ≤ 64 bytes, comes back in `pong`
+  pong = 8,
+  grow = 9,      ///< host → guest: `disk_body`: the disk was made larger, grow its file system
+  grown = 10,    ///< guest → host: `grown_body`
+  poweroff = 11, ///< host → guest: sync, unmount, power off. `stopping` comes after the sync
+  stopping = 12,
+  failed = 13, ///< guest → host: `failed_body`, on the session of the request that failed
+  log = 14,    ///< guest → host: one line of text, for the VM's log
+
+  // Sessions (session ≥ 1), one per executed command.
+  open = 32,   ///< host → guest: `open_body`
+  opened = 33, ///< guest → host: `opened_body`
+  data = 34,   ///< both ways: bytes of `stream`; `offset` is the position of the first
+  eof = 35,    ///< both ways: `stream` ends at `offset`
+  ack = 36, ///< both ways: all bytes of `stream` before `offset` were consumed, not only received
+  signal = 37, ///< host → guest: `signal_body`
+  resize = 38, ///< host → guest: `resize_body`
+  exited = 39, ///< guest → host: `exited_body`, after the eof of stdout and stderr
+  attach = 40, ///< host → guest: `attach_body`: send again what was not acknowledged, from there
+  close = 41,  ///< host → guest: end the command if it runs, and forget the session
+};
+
+enum class stream_id : std::uint8_t { in = 0, out = 1, err = 2 };
+
+/// The fixed part of a frame, little endian on the wire:
+/// u16 magic "bG", u8 type, u8 stream, u32 session, u32 length, u32 crc32 of the other 20 bytes,
+/// u64 offset.
+struct header {
+  frame_type type{};
+  stream_id stream = stream_id::in;
+  std::uint32_t session = 0;
+  std::uint32_t length = 0; ///< payload bytes after the header, ≤ max_payload
+  std::uint64_t offset = 0;
+};
+
+struct frame {
+  header head;
+  std::string payload;
+};
+
+/// A frame whose payload still lies in the parser.
+struct frame_view {
+  header head;
+  std::string_view payload;
+};
+
+/// Appends header and payload to `out`. `h.length` is set from the payload. The payload must not be
+/// longer than max_payload: the caller checks, nothing is appended otherwise.
+void encode(std::string& out, header h, std::string_view payload);
+
+/// The header alone, as it is, into header_size bytes at `out`.
+void encode_header(char* out, const header& h);
+
+/// Reads the header at the front of `bytes` (≥ header_size); nothing if magic, crc, type, stream or
+/// length are wrong.
+std::optional<header> decode_header(std::string_view bytes);
+
+/// Takes bytes in, gives whole frames out. After `desync()` and at first it looks for the one frame
+/// type that may start a conversation, and drops everything before it; so a connection that was cut
+/// in the middle of a frame heals. `broken()` after a bad header.
+class parser {
+public:
+  explicit parser(frame_type first) : first_(first) {}
+
+  void feed(std::string_view bytes);
+  std::optional<frame> next();
+  /// As `next`, without a copy; good until the next `feed`.
+  std::optional<frame_view> next_view();
+  bool broken() const { return broken_; }
+  void desync();
+  std::size_t buffered() const { return buffer_.size() - at_; }
+
+private:
+  bool find_first();
+
+  frame_type first_;
+  bool searching_ = true;
+  bool broken_ = false;
+  std::string buffer_;
+  std::size_t at_ = 0;
+};
+
+// -- Bodies. Each has encode(const T&) -> string and decode<T>(bytes) -> optional<T>, strict: a
+// body with bytes missing or left over, or with a value outside its enumeration, is refused.
+// Integers are little endian, strings and lists have a u32 count before them, fields travel in the
+// order below.
+
+struct hello_body {
+  std::uint32_t protocol = protocol_version;
+  std::string agent;       ///< build of banger-init
+  std::string kernel;      ///< uname release
+  std::uint64_t epoch = 0; ///< from the `sync` that this answers, 0 if none came yet
+  bool configured = false;
+  std::uint64_t uptime_us = 0;
+  std::vector<std::uint32_t> sessions; ///< that still exist
+};
+
+struct sync_body {
+  std::uint64_t epoch = 0; ///< random, ≠ 0, new for each connection
+};
+
+enum class disk_role : std::uint8_t {
+  root = 0,    ///< ext4, read-write, plain
+  base = 1,    ///< ext4, read-only: lower layer of an overlay
+  upper = 2,   ///< ext4, read-write: upper layer of that overlay
+  work = 3,    ///< ext4, read-write, on /root
+  modules = 4, ///< ext4, read-only, on /lib/modules/VERSION unless the image has it
+};
+
+struct disk_body {
+  std::uint32_t index = 0; ///< 0 is vda
+  disk_role role = disk_role::root;
+};
+
+/// Everything particular to a VM. Empty strings mean "leave as it is".
+struct configure_body {
+  std::string hostname;
+  std::string machine_id; ///< 32 hexadecimal digits
+  std::string seed; ///< ≥ 32 bytes of entropy: credited, then the kernel's generator is reseeded
+  std::uint64_t realtime_ns = 0; ///< host clock, Unix epoch
+  std::vector<disk_body> disks;
+  std::string mac;     ///< aa:bb:cc:dd:ee:ff
+  std::string address; ///< a.b.c.d/len; empty: no network
+  std::string gateway;
+  std::vector<std::string> dns;
+  std::vector<std::string> authorized_keys; ///< lines for /root/.ssh/authorized_keys
+  std::string init; ///< path in the new root to exec as PID 1; empty: banger-init stays PID 1
+};
+
+struct configured_body {
+  std::uint64_t uptime_us = 0;
+  std::uint64_t root_us = 0;      ///< from `configure` to root mounted
+  std::uint64_t work_bytes = 0;   ///< size of the work file system after growing, 0 if none
+  std::vector<std::string> notes; ///< what was left out and why, for people
+};
+
+struct grown_body {
+  std::uint64_t bytes = 0;
+};
+
+struct failed_body {
+  frame_type request{};
+  std::uint32_t error_number = 0; ///< errno, 0 if none
+  std::string text;               ///< what and why, one line
+};
+
+struct open_body {
+  std::vector<std::string> argv; ///< as it is, no shell; argv[0] is searched in PATH
+  std::vector<std::string> env;  ///< NAME=value, on top of PATH, HOME, USER, LANG
+  std::string cwd;               ///< empty: /root, else /
+  bool has_stdin = true;         ///< false: /dev/null
+  bool tty = false;
+  std::uint16_t rows = 0, cols = 0;
+};
+
+struct opened_body {
+  std::uint32_t pid = 0;
+};
+
+struct signal_body {
+  std::uint32_t number = 0;
+};
+
+struct resize_body {
+  std::uint16_t rows = 0, cols = 0;
+};
+
+enum class exit_kind : std::uint8_t {
+  exited = 0,      ///< status 0–255
+  signalled = 1,   ///< signal number
+  not_found = 2,   ///< argv[0] does not exist; errno
+  not_runnable = 3 ///< it exists but cannot be executed; errno
+};
+
+struct exited_body {
+  exit_kind kind = exit_kind::exited;
+  std::uint32_t value = 0;
+};
+
+struct attach_body {
+  std::uint64_t out = 0, err = 0; ///< bytes consumed so far
+};
+
+template <class Body>
+std::string encode(const Body& body);
+template <class Body>
+std::optional<Body> decode(std::string_view payload);
+
+} // namespace banger::guest

@@ -1,0 +1,107 @@
+// Actor messages over a unix socket: how a daemon publishes its gateway and how a client reaches
+// it. Order of life: configure → actor_system → prepare → publish or connect → (server destroyed) →
+// actor_system destroyed.
+#pragma once
+
+#include "messages/base/error.hpp"
+#include "messages/system.hpp"
+#include "messages/transport/clauses.hpp"
+#include "messages/transport/frames.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace banger::transport {
+
+enum class role { daemon, client };
+
+/// Scheduler, middleman and types. Never let CAF parse arguments or `caf-application.ini` on top of
+/// it.
+void configure(caf::actor_system_config& config, role who);
+
+/// Every type that travels, the typed handles, and how errors of category "banger" are printed.
+void register_messages(caf::actor_system_config& config);
+
+/// Removes CAF's own remote services. Right after the actor_system is made, before anything is
+/// published.
+void prepare(caf::actor_system& system);
+
+// --- the side of the daemon
+// -------------------------------------------------------------------------------------
+
+struct client_info {
+  std::uint64_t number = 0; ///< of the connection; unique in this server
+  std::uint32_t pid = 0, uid = 0;
+};
+
+struct options {
+  std::filesystem::path socket;
+  uid_t allowed_uid = ::geteuid();
+  std::size_t max_connections = 64; ///< more are closed at once
+  std::chrono::milliseconds handshake_timeout{5000};
+  std::size_t max_unsent =
+      16u << 20;        ///< bytes that wait for a client that does not read; beyond it is cut off
+  bool bind_pid = true; ///< the client's node id must name the process that the kernel names
+  frames::limits limits;
+  /// Called in CAF's I/O thread: be quick, block never. A client is opened once it has completed
+  /// its handshake; `why` is empty if it left by itself.
+  std::function<void(const client_info&)> opened;
+  std::function<void(const client_info&, const std::string& why)> closed;
+  /// Connections that were refused or that never became clients.
+  std::function<void(const client_info&, const std::string& why)> refused;
+};
+
+/// A published gateway. Destroy it before the actor_system.
+class server {
+public:
+  server(server&&) noexcept;
+  server& operator=(server&&) noexcept;
+  ~server(); ///< close(), then no callback is called any more, and the lock is released
+
+  /// Takes the socket away; connected clients stay. Harmless when repeated.
+  void close();
+
+private:
+  struct impl;
+  friend expected<server> publish(caf::actor_system&, options, const messages::gateway_actor&,
+                                  std::vector<target>);
+  explicit server(std::unique_ptr<impl>);
+  std::unique_ptr<impl> impl_;
+};
+
+/// Serves `gateway` on a socket of mode 0600. Clients can talk to `gateway` and to `facets`
+/// (`admit(system, handle)`), and to no other actor. PATH.lock is held as long as the server lives.
+/// `already_exists`: another daemon serves here. `bad_request`: the path is too long or is not a
+/// socket.
+expected<server> publish(caf::actor_system& system, options opts,
+                         const messages::gateway_actor& gateway, std::vector<target> facets);
+
+// --- the side of the client
+// -------------------------------------------------------------------------------------
+
+/// `not_found`: no daemon. `unauthorized`: the socket, or the process behind it, is someone else's.
+/// `busy`: it takes no more connections. `timed_out`: it does not answer. `bad_version`: it speaks
+/// another protocol.
+expected<messages::gateway_actor> connect(caf::actor_system& system,
+                                          const std::filesystem::path& socket,
+                                          std::chrono::milliseconds deadline);
+
+struct session {
+  messages::gateway_actor gateway;
+  messages::hello_reply daemon;
+  messages::vms_facet vms;       ///< null if the protocols differ
+  messages::system_facet system; ///< null if the protocols differ
+};
+
+/// The first word on a connection. Says who we are, learns who they are. The errors of `connect`,
+/// and `disconnected`.
+expected<session> greet(caf::actor_system& system, messages::gateway_actor gateway,
+                        std::chrono::milliseconds deadline);
+
+} // namespace banger::transport

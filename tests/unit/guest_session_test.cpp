@@ -1,0 +1,182 @@
+#include "guest/channel.hpp"
+#include "guest/session.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+using namespace banger::guest;
+using banger::unique_fd;
+
+namespace {
+
+struct conversation {
+  loop events;
+  session s{events, 7};
+  std::string out, err;
+  std::vector<frame_type> heard;
+  std::optional<exited_body> end;
+
+  conversation() {
+    ::signal(SIGPIPE, SIG_IGN);
+    REQUIRE(events.open());
+  }
+
+  done open(std::vector<std::string> argv, bool tty = false, std::string cwd = "/") {
+    open_body order;
+    order.argv = std::move(argv);
+    order.tty = tty;
+    order.cwd = std::move(cwd);
+    return s.open(order);
+  }
+  done say(frame_type type, std::uint64_t offset, const std::string& payload) {
+    return s.receive({header{type, stream_id::in, 7, 0, offset}, payload});
+  }
+  void hear() {
+    parser p(frame_type::opened);
+    std::string bytes = "";
+    encode(bytes, header{frame_type::opened, stream_id::in, 0, 0, 0}, "");
+    while (s.next_frame(bytes, 32 * 1024)) {
+    }
+    p.feed(bytes);
+    p.next();
+    while (auto f = p.next()) {
+      heard.push_back(f->head.type);
+      if (f->head.type == frame_type::data)
+        (f->head.stream == stream_id::out ? out : err) += f->payload;
+      if (f->head.type == frame_type::exited)
+        end = decode<exited_body>(f->payload);
+    }
+  }
+  void until_end() {
+    bool ended = false;
+    events.after_ms(10'000, [this] { events.stop(); });
+    const std::function<void()> look = [&] {
+      int status = 0;
+      if (!ended && ::waitpid(s.pid(), &status, WNOHANG) > 0) {
+        s.child_ended(status);
+        ended = true;
+      }
+      events.after_ms(1, look);
+    };
+    look();
+    events.run([&] {
+      while (s.move()) {
+      }
+      hear();
+      if (end)
+        events.stop();
+      return false;
+    });
+    REQUIRE(end);
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(conversation, "a command answers with its output apart and its exit status") {
+  REQUIRE(open({"sh", "-c", "echo out; echo err >&2; exit 42"}));
+  until_end();
+  CHECK(heard.front() == frame_type::opened);
+  CHECK(heard.back() == frame_type::exited);
+  CHECK(std::count(heard.begin(), heard.end(), frame_type::eof) == 2);
+  CHECK(out == "out\n");
+  CHECK(err == "err\n");
+  CHECK(end->kind == exit_kind::exited);
+  CHECK(end->value == 42);
+}
+
+TEST_CASE_METHOD(conversation, "input goes through a command and comes back") {
+  REQUIRE(open({"cat"}));
+  REQUIRE(say(frame_type::data, 0, "one "));
+  REQUIRE(say(frame_type::data, 4, "two"));
+  REQUIRE(say(frame_type::eof, 7, ""));
+  until_end();
+  CHECK(out == "one two");
+  CHECK(end->value == 0);
+}
+
+TEST_CASE_METHOD(conversation, "a signal ends a command and is told as such") {
+  REQUIRE(open({"sleep", "100"}));
+  REQUIRE(say(frame_type::signal, 0, encode(signal_body{SIGTERM})));
+  until_end();
+  CHECK(end->kind == exit_kind::signalled);
+  CHECK(end->value == SIGTERM);
+}
+
+TEST_CASE_METHOD(conversation,
+                 "a command that does not exist is told apart from one that cannot run") {
+  SECTION("not found") {
+    REQUIRE(open({"no-such-command-anywhere"}));
+    until_end();
+    CHECK(end->kind == exit_kind::not_found);
+    CHECK(end->value == ENOENT);
+  }
+  SECTION("not executable") {
+    REQUIRE(open({"/etc/passwd"}));
+    until_end();
+    CHECK(end->kind == exit_kind::not_runnable);
+    CHECK(end->value == EACCES);
+  }
+}
+
+TEST_CASE_METHOD(conversation, "a working folder that is not there is refused before the start") {
+  const auto bad = open({"true"}, false, "/no/such/folder");
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().number == ENOENT);
+  CHECK(bad.error().text == "working folder /no/such/folder: No such file or directory");
+  CHECK_FALSE(open({}));
+}
+
+TEST_CASE_METHOD(conversation, "a terminal is one stream, and its end of input is a character") {
+  REQUIRE(open({"sh", "-c", "stty size; cat"}, true));
+  REQUIRE(say(frame_type::resize, 0, encode(resize_body{50, 120})));
+  REQUIRE(say(frame_type::data, 0, "typed\n"));
+  REQUIRE(say(frame_type::eof, 6, ""));
+  until_end();
+  CHECK(out.find("typed\r\n") != std::string::npos);
+  CHECK(err.empty());
+  CHECK(end->value == 0);
+}
+
+TEST_CASE_METHOD(conversation, "after an attach a command is told again, from where the host was") {
+  REQUIRE(open({"sh", "-c", "printf 0123456789"}));
+  until_end();
+  REQUIRE(out == "0123456789");
+  s.detach();
+  out.clear();
+  hear();
+  CHECK(out.empty());
+  end.reset();
+  REQUIRE(say(frame_type::attach, 0, encode(attach_body{4, 0})));
+  hear();
+  CHECK(out == "456789");
+  CHECK(end);
+  CHECK_FALSE(say(frame_type::attach, 0, encode(attach_body{3, 0})));
+  CHECK_FALSE(say(frame_type::attach, 0, encode(attach_body{11, 0})));
+}
+
+TEST_CASE("the channel greets each host that comes, and forgets half a frame of the last") {
+  loop events;
+  REQUIRE(events.open());
+  int fds[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+  unique_fd host(fds[1]);
+  channel c;
+  REQUIRE(c.open(events, unique_fd(fds[0])));
+  CHECK(c.host_came());
+  CHECK_FALSE(c.host_came());
+  std::string frames;
+  encode(frames, header{frame_type::sync, stream_id::in, 0, 0, 0}, encode(sync_body{1}));
+  encode(frames, header{frame_type::ping, stream_id::in, 0, 0, 0}, "half");
+  frames.resize(frames.size() - 2);
+  REQUIRE(::write(host.get(), frames.data(), frames.size()) == static_cast<ssize_t>(frames.size()));
+  host.reset();
+  std::vector<frame_type> heard;
+  events.after_ms(5, [&] { events.stop(); });
+  events.run([&] { return c.receive([&](const frame_view& f) { heard.push_back(f.head.type); }); });
+  CHECK(heard == std::vector{frame_type::sync});
+  CHECK_FALSE(c.connected());
+}

@@ -1,0 +1,344 @@
+#include "actors/io/frames.hpp"
+#include "actors/io/session.hpp"
+#include "io_fakes.hpp"
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+using namespace banger;
+using namespace banger::io;
+using namespace banger::io::test;
+
+namespace {
+
+std::string encoded(frame_type type, std::uint32_t session, std::string_view payload = {},
+                    stream_id stream = stream_id::in, std::uint64_t offset = 0) {
+  std::string bytes;
+  guest::encode(bytes, {type, stream, session, 0, offset}, payload);
+  return bytes;
+}
+
+std::string hello_bytes(std::uint64_t epoch, const std::string& agent = "fake") {
+  guest::hello_body body;
+  body.agent = agent;
+  body.epoch = epoch;
+  return encoded(frame_type::hello, 0, guest::encode(body));
+}
+
+std::string read_line(int fd) {
+  std::string line;
+  for (char c = 0; c != '\n'; line += c)
+    if (::read(fd, &c, 1) != 1)
+      return line;
+  return line;
+}
+
+/// Counts what reaches a session.
+struct counting_sink : session_sink {
+  void from_guest(const header& h, std::string_view payload) override {
+    bytes += payload.size();
+    last = h.type;
+  }
+  void on_lost(const std::string& why) override { lost = why; }
+  void on_drained() override { ++drained; }
+  std::size_t bytes = 0;
+  int drained = 0;
+  frame_type last{};
+  std::string lost;
+};
+
+} // namespace
+
+TEST_CASE("frames come out whole however the bytes were cut") {
+  std::string bytes;
+  std::size_t expected = 0;
+  for (const std::size_t size : {0, 1, 23, 24, 25, 300, 4096}) {
+    bytes += encoded(frame_type::data, 7, std::string(size, 'x'), stream_id::out, expected);
+    expected += size;
+  }
+  for (std::size_t cut = 1; cut < bytes.size(); cut += cut < 200 ? 1 : 97) {
+    frame_reader reader;
+    std::size_t frames = 0, payload = 0;
+    const frame_reader::on_frame count = [&](const header& h, std::string_view p) {
+      CHECK(h.offset == payload);
+      payload += p.size();
+      ++frames;
+      return true;
+    };
+    REQUIRE(reader.feed(std::string_view(bytes).substr(0, cut), count) == got::some);
+    REQUIRE(reader.feed(std::string_view(bytes).substr(cut), count) == got::some);
+    CHECK(frames == 7);
+    CHECK(payload == expected);
+    CHECK(reader.buffered() == 0);
+  }
+  frame_reader reader;
+  std::size_t frames = 0;
+  for (const char c : bytes)
+    REQUIRE(reader.feed({&c, 1}, [&](const header&, std::string_view) { return ++frames > 0; }) ==
+            got::some);
+  CHECK(frames == 7);
+}
+
+TEST_CASE("our hello is found behind anything, and only with our epoch") {
+  const std::uint64_t epoch = 0x1122334455667788;
+  std::string fake; // claims to be long, and holds ours inside
+  header h;
+  h.type = frame_type::hello;
+  guest::encode(fake, h, std::string(9000, 'b'));
+  fake.resize(guest::header_size);
+  for (const std::string& noise :
+       {std::string(), std::string("garbage bG bbbb"), hello_bytes(0), hello_bytes(epoch + 1), fake,
+        encoded(frame_type::data, 3, "cut in the middle").substr(9), std::string(200000, 'b'),
+        std::string("b")}) {
+    hello_search whole(epoch);
+    const auto found = whole.feed(noise + hello_bytes(epoch, "ours") + "rest");
+    REQUIRE(found);
+    CHECK(found->agent == "ours");
+    CHECK(whole.rest() == "rest");
+    if (noise.size() > 1000)
+      continue;
+    hello_search bytewise(epoch);
+    std::optional<guest::hello_body> late;
+    for (const char c : noise + hello_bytes(epoch, "ours")) {
+      REQUIRE_FALSE(late);
+      late = bytewise.feed({&c, 1});
+    }
+    CHECK(late);
+  }
+}
+
+TEST_CASE("a byte queue gives back what it got, in pieces of any size") {
+  byte_queue q;
+  std::string in, out;
+  for (int round = 0; round < 200; ++round) {
+    std::string piece(static_cast<std::size_t>(round * 997 % 70000), static_cast<char>(round));
+    q.append(piece);
+    in += piece;
+    while (q.size() > 100000) {
+      iovec v[3];
+      const auto n = q.front(v, 3, 90001);
+      std::size_t taken = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        out.append(static_cast<const char*>(v[i].iov_base), v[i].iov_len);
+        taken += v[i].iov_len;
+      }
+      REQUIRE(taken > 0);
+      REQUIRE(taken <= 90001);
+      q.drop(taken);
+    }
+  }
+  CHECK(out == in.substr(0, out.size()));
+  CHECK(q.size() == in.size() - out.size());
+}
+
+TEST_CASE("a link says hello, configures, grows and hears of it") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  CHECK(m.events.next<event::hello>()->body.agent == "fake");
+  guest::configure_body body;
+  body.hostname = "a";
+  m.link->configure(body);
+  const auto asked = m.agent->expect(frame_type::configure);
+  CHECK(guest::decode<guest::configure_body>(asked.payload)->hostname == "a");
+  guest::configured_body answer;
+  answer.root_us = 5;
+  m.agent->send(frame_type::configured, 0, guest::encode(answer));
+  CHECK(m.events.next<event::configured>()->body.root_us == 5);
+  m.link->grow({1, guest::disk_role::work});
+  m.agent->expect(frame_type::grow);
+  m.agent->send(frame_type::failed, 0,
+                guest::encode(guest::failed_body{frame_type::grow, 28, "no space"}));
+  CHECK(m.events.next<event::refused>()->body.text == "no space");
+  m.link->poweroff();
+  m.agent->expect(frame_type::poweroff);
+  m.agent->send(frame_type::stopping, 0);
+  CHECK(m.events.next<event::stopping>());
+}
+
+TEST_CASE("a hello with another epoch is not ours, and none comes twice") {
+  reactor loop;
+  fake_machine m(loop);
+  const auto epoch = m.agent->sync_epoch();
+  CHECK(epoch != 0);
+  m.agent->say_hello(0);
+  m.agent->say_hello(epoch + 1);
+  m.agent->say_hello(epoch);
+  CHECK(m.events.next<event::hello>()->body.epoch == epoch);
+  m.agent->say_hello(epoch);
+  CHECK_FALSE(m.events.next<event::hello>(100ms));
+}
+
+TEST_CASE("garbage from the guest loses the channel, not the daemon") {
+  const std::string bad_body = encoded(frame_type::configured, 0, "short");
+  const std::string wrong_way = encoded(frame_type::configure, 0, "");
+  const std::string wrong_session = encoded(frame_type::open, 5, "");
+  const auto noise = GENERATE_COPY(std::string(100, 'x'), bad_body, wrong_way, wrong_session);
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  m.agent->send_raw(noise);
+  const auto lost = m.events.next<event::channel_lost>();
+  REQUIRE(lost);
+  CHECK_FALSE(lost->why.empty());
+  CHECK(m.agent->closed());
+  m.link->poweroff();
+  CHECK(m.events.next<event::refused>()->body.request == frame_type::poweroff);
+}
+
+TEST_CASE("an agent that closes its channel is lost while the machine lives") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  m.agent->fd.reset();
+  CHECK(m.events.next<event::channel_lost>());
+}
+
+TEST_CASE("the end of the machine is told once, with the last lines of its console") {
+  reactor loop;
+  fake_machine m(loop);
+  std::string text;
+  for (int i = 0; i < 20; ++i)
+    text += "line " + std::to_string(i) + "\n";
+  REQUIRE(::write(m.console.get(), text.data(), text.size()) > 0);
+  CHECK(m.events.next<event::console_grew>()->total_bytes == text.size());
+  m.agent->hello();
+  m.agent->send(frame_type::stopping, 0);
+  m.agent->fd.reset(); // as the kernel does it: sockets close before the pidfd tells
+  const std::string last = "\x1b[31mKernel panic\n";
+  REQUIRE(::write(m.console.get(), last.data(), last.size()) > 0);
+  m.process.kill();
+  CHECK(m.events.next<event::stopping>());
+  const auto exited = m.events.next<event::exited>();
+  REQUIRE(exited);
+  CHECK(exited->last_lines.find("line 11\n") == 0);
+  CHECK(exited->last_lines.find("line 19\nKernel panic\n") != std::string::npos);
+  CHECK_FALSE(m.events.next<event::exited>(300ms));
+  CHECK_FALSE(m.events.next<event::channel_lost>(10ms));
+  std::ostringstream log;
+  log << std::ifstream(m.console_log()).rdbuf();
+  CHECK(log.str() == text + last);
+}
+
+TEST_CASE("progress of the console is told at most ten times a second") {
+  reactor loop;
+  fake_machine m(loop);
+  const auto until = std::chrono::steady_clock::now() + 500ms;
+  std::uint64_t written = 0;
+  while (std::chrono::steady_clock::now() < until)
+    written += static_cast<std::uint64_t>(::write(m.console.get(), "0123456789", 10));
+  int told = 0;
+  std::uint64_t total = 0;
+  while (auto e = m.events.next<event::console_grew>(300ms)) {
+    ++told;
+    total = e->total_bytes;
+  }
+  CHECK(total == written);
+  CHECK(told >= 2);
+  CHECK(told <= 9);
+}
+
+TEST_CASE("power button and quit go by QMP, kill by the pidfd") {
+  reactor loop;
+  fake_machine m(loop);
+  const std::string greeting = "{\"QMP\": {}}\r\n";
+  m.link->acpi_powerdown();
+  REQUIRE(::write(m.qmp.get(), greeting.data(), greeting.size()) > 0);
+  CHECK(read_line(m.qmp.get()).find("qmp_capabilities") != std::string::npos);
+  const std::string done = "{\"return\": {}, \"id\": 0}\r\n";
+  REQUIRE(::write(m.qmp.get(), done.data(), done.size()) > 0);
+  CHECK(read_line(m.qmp.get()).find("system_powerdown") != std::string::npos);
+  m.link->quit();
+  CHECK(read_line(m.qmp.get()).find("\"quit\"") != std::string::npos);
+  REQUIRE(::write(m.qmp.get(), "garbage\n", 8) == 8);
+  CHECK(read_line(m.qmp.get()).empty()); // closed
+  m.link->kill();
+  CHECK(m.events.next<event::exited>());
+}
+
+TEST_CASE("a closed link is silent and lets go of its sockets; the machine lives on") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  m.link->close();
+  CHECK(m.agent->closed());
+  CHECK(m.process.pidfd());
+  m.process.kill();
+  CHECK_FALSE(m.events.next<event::exited>(200ms));
+}
+
+TEST_CASE("a request that fits in no frame is refused, and nothing is sent") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  guest::configure_body body;
+  body.authorized_keys.assign(100, std::string(1000, 'k'));
+  m.link->configure(body);
+  CHECK(m.events.next<event::refused>()->body.error_number == EMSGSIZE);
+  m.link->poweroff();
+  m.agent->expect(frame_type::poweroff);
+}
+
+TEST_CASE("sessions have numbers of their own, and late frames of a closed one go nowhere") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto first = std::make_shared<counting_sink>();
+  auto second = std::make_shared<counting_sink>();
+  in_reactor(loop, [&] {
+    CHECK(*sessions->open_session({}, first) == 1);
+    CHECK(*sessions->open_session({}, second) == 2);
+    sessions->close_session(1);
+    CHECK(*sessions->open_session({}, second) == 3);
+    guest::open_body large;
+    large.argv = {std::string(guest::max_payload, 'x')};
+    CHECK(sessions->open_session(large, first).error().code == errc::bad_request);
+  });
+  for (const auto type : {frame_type::open, frame_type::open, frame_type::close, frame_type::open})
+    m.agent->expect(type);
+  m.agent->send(frame_type::data, 1, "late", stream_id::out);
+  m.agent->send(frame_type::data, 2, "on time", stream_id::out);
+  m.agent->send(frame_type::stopping, 0);
+  REQUIRE(m.events.next<event::stopping>());
+  in_reactor(loop, [&] {
+    CHECK(first->bytes == 0);
+    CHECK(second->bytes == 7);
+  });
+  m.process.kill();
+  REQUIRE(m.events.next<event::exited>());
+  in_reactor(loop, [&] {
+    CHECK(second->lost == "the machine ended");
+    CHECK(first->lost.empty());
+  });
+}
+
+TEST_CASE("an agent that does not read makes the way congested, and relief is told") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto sink = std::make_shared<counting_sink>();
+  std::size_t sent = 0;
+  in_reactor(loop, [&] {
+    const auto id = *sessions->open_session({}, sink);
+    while (!sessions->congested() && sent < 10'000'000) {
+      sessions->send({frame_type::data, stream_id::in, id, 0, sent}, std::string(50000, 'x'));
+      sent += 50000;
+    }
+    CHECK(sessions->queued_bytes() < 400 * 1024);
+    CHECK(sink->drained == 0);
+  });
+  m.agent->expect(frame_type::open);
+  for (std::size_t received = 0; received < sent;)
+    received += m.agent->expect(frame_type::data).payload.size();
+  in_reactor(loop, [&] {
+    CHECK(sink->drained == 1);
+    CHECK(sessions->queued_bytes() == 0);
+  });
+}

@@ -20,7 +20,8 @@ expected<vm_view> resolve_one(const std::string& ref, const std::vector<vm_view>
   if (fits.size() == 1)
     return *fits.front();
   if (fits.empty())
-    return fail(errc::not_found, "no VM is called '" + ref + "'", "", "see `banger vm list`");
+    return fail(errc::not_found, "there is no VM '" + ref + "'", "",
+                "`banger vm list` shows those there are");
   std::string names;
   for (const auto* vm : fits)
     names += (names.empty() ? "" : ", ") + vm->name + " (" + vm->id + ")";

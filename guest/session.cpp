@@ -50,9 +50,14 @@ session::~session() {
   remove_cgroup(std::move(cgroup_));
 }
 
+// The group is there once the child has come to make it.
+bool session::send_signal(int number) const {
+  return ::kill(-pid_, number) == 0 || (errno == ESRCH && ::kill(pid_, number) == 0);
+}
+
 void session::kill() {
   if (!kill_cgroup(cgroup_) && running_)
-    ::kill(-pid_, SIGKILL);
+    send_signal(SIGKILL);
 }
 
 done session::receive(const frame_view& f) {
@@ -88,7 +93,7 @@ done session::receive(const frame_view& f) {
 done session::signal(std::uint32_t number) const {
   if (!running_)
     return {};
-  if (::kill(-pid_, static_cast<int>(number)) != 0)
+  if (!send_signal(static_cast<int>(number)))
     return failed_to("signal " + std::to_string(number));
   return {};
 }

@@ -34,6 +34,7 @@ public:
 private:
   done attach(const attach_body& from);
   done signal(std::uint32_t number) const;
+  bool send_signal(int number) const;
 
   loop& events_;
   std::uint32_t id_;

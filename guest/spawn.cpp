@@ -172,11 +172,17 @@ result<spawned> spawn(const open_body& order, int cgroup) {
   if (!failure)
     return tl::unexpected(failure.error());
   p.failure = std::move(failure->theirs);
+  // A signal for the child waits until it has left our handlers behind.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);
   const auto pid = fork_into(cgroup);
-  if (pid < 0)
-    return failed_to("fork");
+  const int error = errno;
   if (pid == 0)
     become(p);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0)
+    return failed_to("fork", error);
   return spawned{pid, std::move(p.in.ours), std::move(p.out.ours), std::move(p.err.ours),
                  std::move(failure->ours)};
 }

@@ -30,8 +30,9 @@ constexpr std::size_t kept_initramfs = 4;
 
 class builder {
 public:
-  builder(const boot_request& request, const storage::progress_fn& progress, std::stop_token stop)
-      : request_(request), progress_(progress), stop_(std::move(stop)) {}
+  builder(const boot_request& request, const storage::progress_fn& progress,
+          const std::stop_token& stop)
+      : request_(request), progress_(progress), stop_(stop) {}
 
   expected<boot_set> ensure();
 
@@ -318,12 +319,13 @@ expected<void> builder::build_initramfs(const fs::path& folder) {
 } // namespace
 
 expected<boot_set> ensure_boot_set(const boot_request& request,
-                                   const storage::progress_fn& progress, std::stop_token stop) {
-  return builder(request, progress, std::move(stop)).ensure();
+                                   const storage::progress_fn& progress,
+                                   const std::stop_token& stop) {
+  return builder(request, progress, stop).ensure();
 }
 
 expected<void> check_boot_set(const boot_set& set, storage::check_depth depth,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
   const auto folder = set.vmlinux.parent_path();
   for (const auto& name : {std::string(kernel_manifest), set.initramfs.stem().string() + ".json"}) {
     const auto m = storage::read_manifest(folder, name);

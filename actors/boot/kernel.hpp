@@ -29,11 +29,12 @@ struct boot_request {
 /// `unavailable`: offline, no package lists, or a tool is missing. `corrupted`: as
 /// `check_boot_set`. `cancelled`. Stages told: "kernel", "initramfs".
 expected<boot_set> ensure_boot_set(const boot_request& request,
-                                   const storage::progress_fn& progress, std::stop_token stop = {});
+                                   const storage::progress_fn& progress,
+                                   const std::stop_token& stop = {});
 
 /// `corrupted` names the damaged file and what to delete so that it is made again. Quick (sizes and
 /// times) is part of every `ensure_boot_set`; digest reads all bytes.
 expected<void> check_boot_set(const boot_set& set, storage::check_depth depth,
-                              std::stop_token stop = {});
+                              const std::stop_token& stop = {});
 
 } // namespace banger::boot

@@ -44,10 +44,10 @@ tl::unexpected<failure> not_to_be_had(const failure& f) {
 }
 
 // The meta package always depends on the newest kernel.
-expected<std::string> newest_kernel(std::stop_token stop) {
+expected<std::string> newest_kernel(const std::stop_token& stop) {
   const storage::command ask{
       .argv = {"apt-cache", "depends", "--no-recommends", "--no-suggests", meta_package}};
-  const auto answer = storage::run(ask, std::move(stop));
+  const auto answer = storage::run(ask, stop);
   if (!answer)
     return not_to_be_had(answer.error());
   std::string name;
@@ -90,10 +90,10 @@ std::optional<fs::path> only_file(const fs::path& folder, std::string_view start
 
 } // namespace
 
-expected<kernel_package> look_at_package(const fs::path& deb, std::stop_token stop) {
+expected<kernel_package> look_at_package(const fs::path& deb, const std::stop_token& stop) {
   const storage::command ask{
       .argv = {"dpkg-deb", "-f", fs::absolute(deb).string(), "Package", "Version", "Architecture"}};
-  const auto answer = storage::run(ask, std::move(stop));
+  const auto answer = storage::run(ask, stop);
   if (!answer && answer.error().code != errc::operation_failed)
     return tl::unexpected(answer.error());
   if (!answer)
@@ -108,7 +108,7 @@ expected<kernel_package> look_at_package(const fs::path& deb, std::stop_token st
 }
 
 expected<kernel_package> fetch_package(const fs::path& folder, const storage::progress_fn& progress,
-                                       std::stop_token stop) {
+                                       const std::stop_token& stop) {
   const auto name = newest_kernel(stop);
   if (!name)
     return tl::unexpected(name.error());
@@ -133,11 +133,11 @@ expected<kernel_package> fetch_package(const fs::path& folder, const storage::pr
   const auto deb = only_file(folder, *name + "_", ".deb");
   if (!deb)
     return fail(errc::unavailable, "cannot fetch a kernel", "apt-get left no package", remedy);
-  return look_at_package(*deb, std::move(stop));
+  return look_at_package(*deb, stop);
 }
 
 expected<unpacked_kernel> unpack_package(const fs::path& deb, const fs::path& folder,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
   const storage::command unpack{
       .argv = {"dpkg-deb", "-x", fs::absolute(deb).string(), folder.string()},
       .deadline = std::chrono::minutes(5)};

@@ -15,12 +15,14 @@ struct kernel_package {
 };
 
 /// What the package in the file is. `bad_request`: not a kernel package for amd64.
-expected<kernel_package> look_at_package(const std::filesystem::path& deb, std::stop_token stop);
+expected<kernel_package> look_at_package(const std::filesystem::path& deb,
+                                         const std::stop_token& stop);
 
 /// Fetches the newest cloud kernel that apt knows into the folder; apt checks its signature. Needs
 /// no root. `unavailable`: no apt, no package lists, or no network.
 expected<kernel_package> fetch_package(const std::filesystem::path& folder,
-                                       const storage::progress_fn& progress, std::stop_token stop);
+                                       const storage::progress_fn& progress,
+                                       const std::stop_token& stop);
 
 struct unpacked_kernel {
   std::string release;           ///< as in `uname -r`
@@ -30,6 +32,7 @@ struct unpacked_kernel {
 
 /// Unpacks it into the folder. `bad_request`: there is no kernel in it.
 expected<unpacked_kernel> unpack_package(const std::filesystem::path& deb,
-                                         const std::filesystem::path& folder, std::stop_token stop);
+                                         const std::filesystem::path& folder,
+                                         const std::stop_token& stop);
 
 } // namespace banger::boot

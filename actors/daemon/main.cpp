@@ -59,7 +59,7 @@ expected<folders> prepare_folders(const options& o) {
   auto where = find_folders();
   if (!where)
     return where;
-  for (const auto& folder : {where->runtime, where->state, where->cache})
+  for (const auto& folder : {where->runtime, where->state, where->state / "images", where->cache})
     if (auto ok = secure_folder(folder); !ok)
       return tl::unexpected(ok.error());
   if (auto ok = log::open({.file = daemon_log(*where), .least = o.log_level}); !ok)

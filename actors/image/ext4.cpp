@@ -182,7 +182,7 @@ std::vector<std::string> mke2fs_arguments(const fs::path& tree, const fs::path& 
 } // namespace
 
 expected<void> build_ext4(const fs::path& tree, const fs::path& file, const ext4_options& options,
-                          std::stop_token stop) {
+                          const std::stop_token& stop) {
   const auto n = measure(tree);
   if (!n)
     return tl::unexpected(n.error());
@@ -200,7 +200,7 @@ expected<void> build_ext4(const fs::path& tree, const fs::path& file, const ext4
     return ok;
   const storage::command make{.argv = mke2fs_arguments(tree, file, o, *n),
                               .deadline = std::chrono::minutes(5)};
-  if (auto ok = storage::run(make, std::move(stop)); !ok)
+  if (auto ok = storage::run(make, stop); !ok)
     return explain(ok.error(), o.bytes);
   if (auto ok = set_owners(file, o.owners); !ok)
     return ok;

@@ -30,7 +30,7 @@ struct ext4_options {
 /// Makes `file` (which must not exist; sparse) with the content of `tree`. On an error it is
 /// removed. `bad_request`: the tree does not fit, or a named owner is not in it.
 expected<void> build_ext4(const std::filesystem::path& tree, const std::filesystem::path& file,
-                          const ext4_options& options, std::stop_token stop = {});
+                          const ext4_options& options, const std::stop_token& stop = {});
 
 /// Reads the superblock only: magic, block count against the file's size. `corrupted` says which.
 expected<void> check_ext4(const std::filesystem::path& file);

@@ -23,7 +23,7 @@ expected<void> make_private_folder(const fs::path& folder) {
 // The caller holds the lock, so whatever lies under a temporary name is of a build that was killed.
 // The image's name is of its content: a VM that stands on an older one can never meet this one.
 expected<void> build_locked(const fs::path& folder, const storage::progress_fn& progress,
-                            std::stop_token stop) {
+                            const std::stop_token& stop) {
   const auto parts = find_tiny_parts();
   if (!parts)
     return tl::unexpected(parts.error());
@@ -57,7 +57,7 @@ bool must_build(const expected<storage::manifest>& m) {
 } // namespace
 
 expected<image_info> ensure_tiny(const fs::path& folder, const storage::progress_fn& progress,
-                                 std::stop_token stop) {
+                                 const std::stop_token& stop) {
   if (!must_build(storage::read_manifest(folder, manifest_name)))
     return check_image(folder, storage::check_depth::quick, stop);
   if (auto ok = make_private_folder(folder); !ok)
@@ -73,17 +73,17 @@ expected<image_info> ensure_tiny(const fs::path& folder, const storage::progress
 }
 
 expected<void> build_tiny(const fs::path& folder, const storage::progress_fn& progress,
-                          std::stop_token stop) {
+                          const std::stop_token& stop) {
   if (auto ok = make_private_folder(folder); !ok)
     return ok;
   const auto lock = storage::lock_file(folder / "build.lock", stop);
   if (!lock)
     return tl::unexpected(lock.error());
-  return build_locked(folder, progress, std::move(stop));
+  return build_locked(folder, progress, stop);
 }
 
 expected<image_info> check_image(const fs::path& folder, storage::check_depth depth,
-                                 std::stop_token stop) {
+                                 const std::stop_token& stop) {
   const auto m = storage::read_manifest(folder, manifest_name);
   if (!m)
     return tl::unexpected(m.error());
@@ -91,7 +91,7 @@ expected<image_info> check_image(const fs::path& folder, storage::check_depth de
   if (m->files.size() != 1)
     return fail(errc::corrupted, "the manifest of " + folder.string() + " is damaged",
                 "it must name one file", again);
-  if (auto ok = storage::check_files(folder, *m, depth, std::move(stop)); !ok)
+  if (auto ok = storage::check_files(folder, *m, depth, stop); !ok)
     return tl::unexpected(ok.error());
   const auto& record = m->files.front();
   const auto file = folder / record.name;

@@ -24,16 +24,17 @@ struct image_info {
 /// Made on first use; when several ask at once, in any process, one builds and the others wait.
 /// `unavailable`: busybox or dropbear is not installed. `corrupted`: as `check_image`.
 expected<image_info> ensure_tiny(const std::filesystem::path& folder,
-                                 const storage::progress_fn& progress, std::stop_token stop = {});
+                                 const storage::progress_fn& progress,
+                                 const std::stop_token& stop = {});
 
 /// Makes it again, whatever is there. An older image file stays, for the VMs that stand on it.
 expected<void> build_tiny(const std::filesystem::path& folder, const storage::progress_fn& progress,
-                          std::stop_token stop = {});
+                          const std::stop_token& stop = {});
 
 /// `not_found`: no image there. `corrupted`: cut short, changed, or not an ext4; the remedy says
 /// what to delete. Quick is a few system calls, for every start; digest reads all of it.
 expected<image_info> check_image(const std::filesystem::path& folder,
                                  storage::check_depth depth = storage::check_depth::quick,
-                                 std::stop_token stop = {});
+                                 const std::stop_token& stop = {});
 
 } // namespace banger::image

@@ -154,9 +154,10 @@ private:
   std::set<std::string> seen_;
 };
 
-expected<void> link_applets(const fs::path& tree, const fs::path& busybox, std::stop_token stop) {
+expected<void> link_applets(const fs::path& tree, const fs::path& busybox,
+                            const std::stop_token& stop) {
   const storage::command list{.argv = {busybox.string(), "--list-full"}, .remedy = remedy};
-  const auto listed = storage::run(list, std::move(stop));
+  const auto listed = storage::run(list, stop);
   if (!listed)
     return tl::unexpected(listed.error());
   std::string_view rest = listed->out;
@@ -196,7 +197,8 @@ expected<tiny_parts> find_tiny_parts() {
   return parts;
 }
 
-expected<void> fill_tiny_tree(const fs::path& tree, const tiny_parts& parts, std::stop_token stop) {
+expected<void> fill_tiny_tree(const fs::path& tree, const tiny_parts& parts,
+                              const std::stop_token& stop) {
   if (auto ok = set_mode(tree, 0755); !ok)
     return ok;
   for (const auto& [path, mode] : folders)
@@ -213,7 +215,7 @@ expected<void> fill_tiny_tree(const fs::path& tree, const tiny_parts& parts, std
     if (auto ok = copy.copy(program, place / program.filename()); !ok)
       return ok;
   }
-  return link_applets(tree, parts.busybox, std::move(stop));
+  return link_applets(tree, parts.busybox, stop);
 }
 
 owner_map tiny_owners() { return {{"/etc/shadow", {0, 42, 0640}}}; }

@@ -19,7 +19,7 @@ expected<tiny_parts> find_tiny_parts();
 
 /// Fills the empty folder `tree`. No host keys, no machine-id: those come with each VM.
 expected<void> fill_tiny_tree(const std::filesystem::path& tree, const tiny_parts& parts,
-                              std::stop_token stop);
+                              const std::stop_token& stop);
 
 /// What does not belong to 0:0 in it.
 owner_map tiny_owners();

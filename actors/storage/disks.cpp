@@ -33,7 +33,7 @@ int try_reflink(const fs::path& folder) {
   const unique_fd to(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!to)
     return errno;
-  if (::ftruncate(from.get(), 64 * 1024) != 0 || ::ioctl(to.get(), FICLONE, from.get()) != 0)
+  if (::ftruncate(from.get(), 65536) != 0 || ::ioctl(to.get(), FICLONE, from.get()) != 0)
     return errno;
   return 0;
 }
@@ -129,7 +129,7 @@ tl::unexpected<failure> explain(failure f) {
 }
 
 expected<void> make_ext4(const fs::path& file, std::uint64_t bytes, const std::string& label,
-                         bool closed, std::stop_token stop) {
+                         bool closed, const std::stop_token& stop) {
   if (bytes < min_disk_bytes || bytes > max_disk_bytes)
     return fail(errc::bad_request, "cannot make a disk of " + format_size(bytes),
                 "a disk has " + format_size(min_disk_bytes) + " to " + format_size(max_disk_bytes));
@@ -139,7 +139,7 @@ expected<void> make_ext4(const fs::path& file, std::uint64_t bytes, const std::s
   if (auto made = make_sparse(temporary.path(), bytes); !made)
     return made;
   const command make{.argv = mke2fs_arguments(temporary.path(), bytes, label)};
-  if (auto made = run(make, std::move(stop)); !made)
+  if (auto made = run(make, stop); !made)
     return explain(made.error());
   if (closed)
     if (auto set = close_root_folder(temporary.path()); !set)
@@ -223,7 +223,7 @@ expected<root_disk_choice> choose_root_disk(const fs::path& folder,
 
 expected<root_disk> make_root_disk(root_disk_kind kind, const fs::path& image,
                                    const fs::path& vm_folder, std::uint64_t upper_bytes,
-                                   std::stop_token stop) {
+                                   const std::stop_token& stop) {
   const auto bytes = size_of(image);
   if (!bytes)
     return tl::unexpected(bytes.error());
@@ -235,7 +235,7 @@ expected<root_disk> make_root_disk(root_disk_kind kind, const fs::path& image,
     case root_disk_kind::reflink: made = make_reflink(image, disk.file); break;
     case root_disk_kind::qcow2: made = make_qcow2(image, *bytes, disk.file); break;
     case root_disk_kind::overlay:
-      made = make_ext4(disk.file, upper_bytes, "banger-upper", false, std::move(stop));
+      made = make_ext4(disk.file, upper_bytes, "banger-upper", false, stop);
       break;
     }
   if (!made)
@@ -243,8 +243,9 @@ expected<root_disk> make_root_disk(root_disk_kind kind, const fs::path& image,
   return disk;
 }
 
-expected<void> make_work_disk(const fs::path& file, std::uint64_t bytes, std::stop_token stop) {
-  return make_ext4(file, bytes, "banger-work", true, std::move(stop));
+expected<void> make_work_disk(const fs::path& file, std::uint64_t bytes,
+                              const std::stop_token& stop) {
+  return make_ext4(file, bytes, "banger-work", true, stop);
 }
 
 expected<void> grow_file(const fs::path& file, std::uint64_t bytes) {

@@ -46,12 +46,12 @@ struct root_disk {
 /// overlay's upper file system. `already_exists`, `not_found`; a full disk leaves nothing behind.
 expected<root_disk> make_root_disk(root_disk_kind kind, const std::filesystem::path& image,
                                    const std::filesystem::path& vm_folder,
-                                   std::uint64_t upper_bytes, std::stop_token stop = {});
+                                   std::uint64_t upper_bytes, const std::stop_token& stop = {});
 
 /// An empty ext4 with journal, its root folder 0:0 and 0700. About 5 ms at 8 GiB.
 /// `already_exists`, `bad_request` (below 16 MiB or above 16 TiB).
 expected<void> make_work_disk(const std::filesystem::path& file, std::uint64_t bytes,
-                              std::stop_token stop = {});
+                              const std::stop_token& stop = {});
 
 /// Makes the file larger, sparsely; the file system in it grows when the guest is told.
 /// `bad_request` if it is larger already. Nothing to do if it is as large.

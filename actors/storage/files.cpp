@@ -119,11 +119,11 @@ std::string sha256(std::string_view bytes) {
   return h.finish();
 }
 
-expected<std::string> sha256_file(const fs::path& file, std::stop_token stop) {
+expected<std::string> sha256_file(const fs::path& file, const std::stop_token& stop) {
   auto fd = open_to_read(file);
   if (!fd)
     return tl::unexpected(fd.error());
-  std::string chunk(256 * 1024, '\0');
+  std::string chunk(std::size_t{256} << 10, '\0');
   hasher h;
   for (;;) {
     if (stop.stop_requested())
@@ -154,7 +154,7 @@ expected<void> scrap::publish(const fs::path& target) {
 
 // The lock belongs to the open file, which a child process can share: so `flock` waits in our
 // place, and a wait in a process can be ended at any time.
-expected<unique_fd> lock_file(const fs::path& file, std::stop_token stop) {
+expected<unique_fd> lock_file(const fs::path& file, const std::stop_token& stop) {
   unique_fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd)
     return fail_errno("cannot open the lock " + file.string(), errno);
@@ -164,7 +164,7 @@ expected<unique_fd> lock_file(const fs::path& file, std::stop_token stop) {
     return fail_errno("cannot lock " + file.string(), errno);
   command wait{
       .argv = {"flock", "-x", "0"}, .input = fd.get(), .deadline = std::chrono::minutes(15)};
-  if (auto locked = run(wait, std::move(stop)); !locked)
+  if (auto locked = run(wait, stop); !locked)
     return tl::unexpected(locked.error());
   return fd;
 }

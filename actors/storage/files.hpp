@@ -26,7 +26,8 @@ expected<void> write_file(const std::filesystem::path& file, std::string_view co
 
 /// SHA-256 as 64 hexadecimal digits.
 std::string sha256(std::string_view bytes);
-expected<std::string> sha256_file(const std::filesystem::path& file, std::stop_token stop = {});
+expected<std::string> sha256_file(const std::filesystem::path& file,
+                                  const std::stop_token& stop = {});
 
 /// A file or folder on its way: removed when this goes out of scope, unless it was published or
 /// kept.
@@ -47,7 +48,7 @@ private:
 
 /// One builder of something in a folder, among all threads and processes: holds FILE locked while
 /// it lives. A builder that is killed lets go of it. Waits for its turn, until `stop`.
-expected<unique_fd> lock_file(const std::filesystem::path& file, std::stop_token stop = {});
+expected<unique_fd> lock_file(const std::filesystem::path& file, const std::stop_token& stop = {});
 
 /// A file as a manifest knows it. `modified_ns` catches a change that kept the size.
 struct file_record {
@@ -80,13 +81,14 @@ struct new_record {
 /// manifest says is there after a power cut too.
 expected<void> write_manifest(const std::filesystem::path& folder, const std::string& name,
                               std::uint32_t format, const std::string& subject,
-                              const std::vector<new_record>& files, std::stop_token stop = {});
+                              const std::vector<new_record>& files,
+                              const std::stop_token& stop = {});
 
 /// `not_found`: no manifest. `corrupted`: it cannot be read; the remedy names what to delete.
 expected<manifest> read_manifest(const std::filesystem::path& folder, const std::string& name);
 
 /// `corrupted` names the first file that is not what it was, and how to have it made again.
 expected<void> check_files(const std::filesystem::path& folder, const manifest& m,
-                           check_depth depth, std::stop_token stop = {});
+                           check_depth depth, const std::stop_token& stop = {});
 
 } // namespace banger::storage

@@ -56,7 +56,7 @@ tl::unexpected<failure> damaged(const fs::path& folder, const std::string& what,
 
 expected<void> write_manifest(const fs::path& folder, const std::string& name, std::uint32_t format,
                               const std::string& subject, const std::vector<new_record>& files,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
   auto list = json::array();
   for (const auto& [file, known] : files) {
     if (auto ok = flush(folder / file); !ok)
@@ -107,7 +107,7 @@ expected<manifest> read_manifest(const fs::path& folder, const std::string& name
 }
 
 expected<void> check_files(const fs::path& folder, const manifest& m, check_depth depth,
-                           std::stop_token stop) {
+                           const std::stop_token& stop) {
   for (const auto& record : m.files) {
     const auto file = folder / record.name;
     const auto seen = look(file);

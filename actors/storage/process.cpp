@@ -116,6 +116,7 @@ std::vector<std::string> child_environment(const std::vector<std::string>& more)
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (auto& text : texts)
     list.push_back(text.data());
   list.push_back(nullptr);
@@ -145,7 +146,7 @@ public:
   }
 
   expected<void> spawn(const fs::path& program);
-  expected<process_end> wait(std::stop_token stop);
+  expected<process_end> wait(const std::stop_token& stop);
 
 private:
   std::string name() const { return fs::path(command_.argv[0]).filename().string(); }
@@ -209,7 +210,7 @@ int child::reap() {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-expected<process_end> child::wait(std::stop_token stop) {
+expected<process_end> child::wait(const std::stop_token& stop) {
   const unique_fd stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const std::stop_callback on_stop(stop, [&] { ::eventfd_write(stopped.get(), 1); });
   auto until = clock::now() + command_.deadline;
@@ -263,7 +264,7 @@ fs::path find_program(std::string_view name) {
   folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
   for (std::size_t at = 0; at <= folders.size();) {
     const auto end = std::min(folders.find(':', at), folders.size());
-    const auto file = fs::path(folders.substr(at, end - at)) / name;
+    auto file = fs::path(folders.substr(at, end - at)) / name;
     std::error_code ignored;
     if (file.is_absolute() && fs::is_regular_file(file, ignored) &&
         ::access(file.c_str(), X_OK) == 0)
@@ -273,7 +274,7 @@ fs::path find_program(std::string_view name) {
   return {};
 }
 
-expected<process_end> run_any(const command& c, std::stop_token stop) {
+expected<process_end> run_any(const command& c, const std::stop_token& stop) {
   if (c.argv.empty())
     return fail(errc::bad_request, "cannot run an empty command");
   const auto program = find_program(c.argv[0]);
@@ -287,8 +288,8 @@ expected<process_end> run_any(const command& c, std::stop_token stop) {
   return process.wait(stop);
 }
 
-expected<process_end> run(const command& c, std::stop_token stop) {
-  auto end = run_any(c, std::move(stop));
+expected<process_end> run(const command& c, const std::stop_token& stop) {
+  auto end = run_any(c, stop);
   if (!end || end->status == 0)
     return end;
   auto why = last_line(end->err);

@@ -36,9 +36,9 @@ std::filesystem::path find_program(std::string_view name);
 
 /// Runs it; blocks until it has ended. A stop or the deadline ends its whole process group.
 /// `unavailable`: no such program. `timed_out`, `cancelled`. Any exit status is a success here.
-expected<process_end> run_any(const command& c, std::stop_token stop = {});
+expected<process_end> run_any(const command& c, const std::stop_token& stop = {});
 
 /// As `run_any`, and a status other than 0 is `operation_failed` with the last line of stderr.
-expected<process_end> run(const command& c, std::stop_token stop = {});
+expected<process_end> run(const command& c, const std::stop_token& stop = {});
 
 } // namespace banger::storage

@@ -6,7 +6,7 @@ namespace banger::storage {
 
 namespace {
 
-constexpr std::uint64_t cluster = 64 * 1024;
+constexpr std::uint64_t cluster = 65536;
 constexpr std::uint64_t largest = 16ULL << 40;
 constexpr std::uint32_t header_length = 104;
 constexpr std::uint32_t backing_format = 0xe2792aca; // header extension: format of the base

@@ -78,8 +78,8 @@ TEST_CASE("the kinds of frames have CAF's numbers") {
   CHECK(same(ours::monitor_message, theirs::monitor_message));
   CHECK(same(ours::down_message, theirs::down_message));
   CHECK(same(ours::heartbeat, theirs::heartbeat));
-  CHECK(frames::named_receiver == caf::io::basp::header::named_receiver_flag);
-  CHECK(frames::select_connection == caf::io::basp::header::select_connection_flag);
+  static_assert(frames::named_receiver == caf::io::basp::header::named_receiver_flag);
+  static_assert(frames::select_connection == caf::io::basp::header::select_connection_flag);
 }
 
 TEST_CASE_METHOD(pins, "a node is read as CAF writes it") {

@@ -44,11 +44,13 @@ struct fixture {
 };
 
 std::vector<frame> frames_of(outgoing& stream, std::size_t room = 32 * 1024) {
-  parser p(frame_type::data);
+  parser p(frame_type::hello);
   std::string bytes;
+  encode(bytes, header{frame_type::hello, stream_id::in, 0, 0, 0}, "");
   while (stream.next_frame(bytes, room, 1)) {
   }
   p.feed(bytes);
+  REQUIRE(p.next());
   std::vector<frame> list;
   while (auto f = p.next())
     list.push_back(std::move(*f));

@@ -288,11 +288,16 @@ TEST_CASE("a reader that stalls costs at most its windows while another stream f
   m.agent->hello();
   opened stalled(h, m);
   opened flowing(h, m);
-  // All that the windows allow, in the smallest frames: one byte each, stdout and stderr in turn.
+  // All that the windows allow; first one byte each, stdout and stderr in turn: the worst case.
   std::string bytes;
-  for (std::uint64_t i = 0; i < guest::window; ++i) {
-    guest::encode(bytes, {frame_type::data, stream_id::out, stalled.session, 0, i}, "o");
-    guest::encode(bytes, {frame_type::data, stream_id::err, stalled.session, 0, i}, "e");
+  for (std::uint64_t at = 0; at < guest::window;) {
+    const auto size = std::min<std::uint64_t>(at < 50'000 ? 1 : 10'000, guest::window - at);
+    const auto length = static_cast<std::size_t>(size);
+    guest::encode(bytes, {frame_type::data, stream_id::out, stalled.session, 0, at},
+                  std::string(length, 'o'));
+    guest::encode(bytes, {frame_type::data, stream_id::err, stalled.session, 0, at},
+                  std::string(length, 'e'));
+    at += size;
   }
   m.agent->send_raw(bytes);
   std::uint64_t flowed = 0;

@@ -32,6 +32,7 @@ namespace {
 
 constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
+constexpr milliseconds cancel_deadline{2000};
 
 failure daemon_gone() {
   return {errc::disconnected, "the daemon went away", "its connection has ended",
@@ -71,7 +72,11 @@ struct client::impl {
   caf::actor spawn_listener();
   void hear(event what);
   template <class T, class To, class... Words>
-  expected<T> ask(const To& to, Words... words);
+  expected<T> ask_within(milliseconds deadline, const To& to, Words... words);
+  template <class T, class To, class... Words>
+  expected<T> ask(const To& to, Words... words) {
+    return ask_within<T>(answer_deadline, to, std::move(words)...);
+  }
   expected<void> wait_letter();
 };
 
@@ -108,7 +113,7 @@ expected<void> client::impl::wait_letter() {
 
 // The answer may come after nobody waits for it any more, so it is kept where both can reach it.
 template <class T, class To, class... Words>
-expected<T> client::impl::ask(const To& to, Words... words) {
+expected<T> client::impl::ask_within(milliseconds deadline, const To& to, Words... words) {
   if (gone)
     return tl::unexpected(*gone);
   if (!to)
@@ -118,13 +123,15 @@ expected<T> client::impl::ask(const To& to, Words... words) {
   const auto refused = [this, got](caf::error& why) {
     letters.post([got, why] { *got = tl::unexpected(actor::from_error(why)); });
   };
-  actor::tell_from_outside(listener, chore{[=, this](caf::event_based_actor* self) {
-    auto answer = actor::ask(self, to, answer_deadline, words...);
-    if constexpr (std::is_void_v<T>)
-      answer.then([this, got] { letters.post([got] { *got = expected<void>{}; }); }, refused);
-    else
-      answer.then([this, got](T& value) { letters.post([got, value] { *got = value; }); }, refused);
-  }});
+  actor::tell_from_outside(
+      listener, chore{[=, this](caf::event_based_actor* self) {
+        auto answer = actor::ask(self, to, deadline, words...);
+        if constexpr (std::is_void_v<T>)
+          answer.then([this, got] { letters.post([got] { *got = expected<void>{}; }); }, refused);
+        else
+          answer.then([this, got](T& value) { letters.post([got, value] { *got = value; }); },
+                      refused);
+      }});
   while (!*got && !gone)
     if (auto ok = wait_letter(); !ok)
       return tl::unexpected(ok.error());
@@ -174,12 +181,11 @@ expected<void> client::wait_gone(milliseconds deadline) {
     const bool process_gone = !impl_->process || (ready[0].revents & POLLIN) != 0;
     if (process_gone && (impl_->gone || impl_->process))
       return {};
-    const auto left = std::chrono::duration_cast<milliseconds>(
-        end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0)
       return fail(errc::timed_out, "the daemon has not ended in time",
-                  "its operations may still be running",
-                  "try again, or see `banger daemon logs`");
+                  "its operations may still be running", "try again, or see `banger daemon logs`");
     if (::poll(ready, 2, static_cast<int>(left.count()) + 1) < 0 && errno != EINTR)
       return fail_errno("cannot wait for the daemon", errno);
     impl_->letters.open_letters();
@@ -214,12 +220,10 @@ expected<stream_ticket> client::logs(const logs_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, logs_atom::value, request);
 }
 
+// Whether it still ran is told by its `finished`.
 void client::cancel(const std::string& op) {
-  const auto& to = impl_->daemon.vms;
-  actor::tell_from_outside(impl_->listener, chore{[to, op](caf::event_based_actor* self) {
-    // Whether it still ran is told by its `finished`.
-    actor::ask(self, to, answer_deadline, cancel_atom::value, op).then([](bool) {}, [](caf::error&) {});
-  }});
+  static_cast<void>(
+      impl_->ask_within<bool>(cancel_deadline, impl_->daemon.vms, cancel_atom::value, op));
 }
 
 int client::events() const { return impl_->letters.fd(); }

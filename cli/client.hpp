@@ -49,7 +49,8 @@ public:
   expected<messages::op_ticket> begin(const messages::verb_request& request);
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);
-  void cancel(const std::string& op); ///< its `finished` still comes
+  /// Its `finished` still comes. Returns when the daemon has heard it, or after two seconds.
+  void cancel(const std::string& op);
 
   /// Readable when `next` has something to give.
   int events() const;

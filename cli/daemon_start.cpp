@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 extern char** environ;
 
@@ -54,6 +55,12 @@ expected<unique_fd> take_start_lock(const folders& where) {
   return lock;
 }
 
+// Nobody asked for this daemon to stay: without VMs and clients it leaves after a while.
+std::string idle_seconds() {
+  const char* given = std::getenv("BANGER_IDLE_EXIT");
+  return given != nullptr && *given != '\0' ? given : "900";
+}
+
 struct child {
   pid_t pid = -1;
   unique_fd ready;
@@ -75,8 +82,8 @@ struct spawn_plan {
     ::posix_spawn_file_actions_addchdir_np(&files, "/");
     ::posix_spawnattr_init(&how);
     ::posix_spawnattr_setflags(
-        &how, static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                 POSIX_SPAWN_SETSIGDEF));
+        &how,
+        static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
@@ -102,12 +109,16 @@ expected<child> spawn(const fs::path& program, const fs::path& output) {
   if (!theirs)
     return fail_errno("cannot make a pipe", errno);
   const spawn_plan plan(theirs.get(), output);
-  std::string name = program.string(), option = "--ready-fd", number = std::to_string(ready_number);
-  std::array<char*, 4> argv{name.data(), option.data(), number.data(), nullptr};
-  const int error =
-      ::posix_spawn(&started.pid, name.c_str(), &plan.files, &plan.how, argv.data(), environ);
+  std::vector<std::string> words = {program.string(), "--ready-fd", std::to_string(ready_number),
+                                    "--idle-exit", idle_seconds()};
+  std::vector<char*> argv;
+  for (auto& word : words)
+    argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const int error = ::posix_spawn(&started.pid, words.front().c_str(), &plan.files, &plan.how,
+                                  argv.data(), environ);
   if (error != 0)
-    return fail(errc::unavailable, "cannot start " + name, std::strerror(error));
+    return fail(errc::unavailable, "cannot start " + words.front(), std::strerror(error));
   return started;
 }
 
@@ -148,8 +159,8 @@ expected<void> await_ready(child& started, const fs::path& output, clock::time_p
   ::waitpid(started.pid, &status, WNOHANG);
   const auto words = last_words(output);
   return fail(errc::unavailable, "the daemon did not start",
-              words.empty() ? "it ended without a word" : words, "its output is in " +
-              output.string());
+              words.empty() ? "it ended without a word" : words,
+              "its output is in " + output.string());
 }
 
 } // namespace
@@ -159,7 +170,8 @@ expected<fs::path> find_daemon_program() {
     if (given[0] == '/' && runnable(given))
       return fs::path(given);
     return fail(errc::unavailable, std::string("cannot start the daemon '") + given + "'",
-                "BANGER_DAEMON does not name a program by its absolute path", "correct or unset it");
+                "BANGER_DAEMON does not name a program by its absolute path",
+                "correct or unset it");
   }
   std::error_code none;
   const auto beside = fs::read_symlink("/proc/self/exe", none).parent_path() / "bangerd";

@@ -18,6 +18,7 @@ struct start_options {
 /// BANGER_DAEMON, else beside our own program, else in PATH. `unavailable`.
 expected<std::filesystem::path> find_daemon_program();
 
+/// BANGER_IDLE_EXIT: seconds without VMs and clients after which the daemon leaves; 0: never.
 /// Returns when a daemon listens in `where.runtime`: ours or one that somebody else started just
 /// now. `unavailable`: it did not start, with its own words; `timed_out`; `unauthorized`: the
 /// folders are not ours alone.

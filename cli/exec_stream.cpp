@@ -42,8 +42,8 @@ struct drain {
 class exec_stream {
 public:
   exec_stream(unique_fd connection, const stream_ends& ends, bool is_log)
-      : link_(std::move(connection)), in_(ends.in), signals_(ends.signals), is_log_(is_log),
-        drains_{drain(ends.out), drain(ends.err)} {}
+      : link_(std::move(connection)), in_(ends.in), signals_(ends.signals),
+        is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
 
   expected<outcome> run();
 

@@ -11,7 +11,8 @@ namespace banger::cli {
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
-inline constexpr int exit_own_failure = 125; ///< of run and exec, whose other codes are the command's
+inline constexpr int exit_own_failure =
+    125; ///< of run and exec, whose other codes are the command's
 inline constexpr int exit_not_runnable = 126;
 inline constexpr int exit_not_found = 127;
 inline constexpr int exit_signal = 128; ///< plus the signal's number

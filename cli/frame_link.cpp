@@ -7,8 +7,7 @@
 
 namespace banger::cli {
 
-frame_link::frame_link(unique_fd connection)
-    : fd_(std::move(connection)), in_(new char[capacity]) {
+frame_link::frame_link(unique_fd connection) : fd_(std::move(connection)), in_(new char[capacity]) {
   ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
 }
 

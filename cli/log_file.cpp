@@ -44,7 +44,8 @@ public:
 
   /// The name may have come to mean another file, or ours may have been cut.
   expected<void> catch_up() {
-    struct stat named {}, ours {};
+    struct stat named {
+    }, ours{};
     if (::stat(path_.c_str(), &named) != 0 || ::fstat(fd_.get(), &ours) != 0)
       return {};
     if (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 using namespace banger;
@@ -52,6 +53,8 @@ int main(int argc, char** argv) {
   context ctx;
   ctx.stdin_closed = fill_closed_descriptors();
   ::signal(SIGPIPE, SIG_IGN);
+  // CAF's threads share our heap: one of their own each costs them more than all they do.
+  ::mallopt(M_ARENA_MAX, 1);
   ctx.screen = look_at_terminal();
   const int code = run({argv + (argc > 0 ? 1 : 0), argv + argc}, ctx);
   // Nothing of ours is buffered, and taking the actor system apart costs more than a request.

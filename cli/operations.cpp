@@ -117,8 +117,8 @@ expected<watched> watch(client& daemon, const std::vector<std::string>& ops,
 std::optional<failure> error_of(const messages::finished& end) {
   if (end.error.code == 0)
     return std::nullopt;
-  return failure{static_cast<errc>(end.error.code), end.error.what, end.error.why,
-                 end.error.remedy, end.error.operation.empty() ? end.op : end.error.operation};
+  return failure{static_cast<errc>(end.error.code), end.error.what, end.error.why, end.error.remedy,
+                 end.error.operation.empty() ? end.op : end.error.operation};
 }
 
 } // namespace banger::cli

@@ -29,9 +29,9 @@ struct sizing_words {
   }
 
   expected<messages::create_request> check(const host_limits& host) const {
-    messages::create_request request{name, image, default_vcpu(host),
-                                     default_memory_mib(host, image), default_disk_bytes, nat,
-                                     false};
+    messages::create_request request{
+        name, image, default_vcpu(host), default_memory_mib(host, image), default_disk_bytes,
+        nat,  false};
     if (auto ok = name.empty() ? expected<void>{} : vm_name_grammar::check(name); !ok)
       return named("--name", ok.error());
     if (auto ok = image_name_grammar::check(image); !ok)

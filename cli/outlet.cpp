@@ -29,8 +29,7 @@ long outlet::write_some(std::string_view bytes) const {
   switch (kind_) {
   case kind::plain: return ::write(fd_, bytes.data(), bytes.size());
   case kind::separate: return ::write(own_.get(), bytes.data(), bytes.size());
-  case kind::socket:
-    return ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  case kind::socket: return ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   case kind::careful: break;
   }
   pollfd ready{fd_, POLLOUT, 0};
@@ -53,9 +52,8 @@ expected<std::size_t> outlet::push(std::string_view bytes) {
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
     } else if (errno != EINTR) {
-      return fail_errno(fd_ == 2 ? "cannot write to standard error"
-                                 : "cannot write to standard output",
-                        errno);
+      return fail_errno(
+          fd_ == 2 ? "cannot write to standard error" : "cannot write to standard output", errno);
     }
   }
   done_ += sent;

@@ -22,7 +22,7 @@ public:
   expected<void> flush();
 
   bool pending() const { return at_ < rest_.size(); }
-  bool closed() const { return closed_; }        ///< the reader went away (EPIPE)
+  bool closed() const { return closed_; }         ///< the reader went away (EPIPE)
   std::uint64_t written() const { return done_; } ///< bytes, counting swallowed ones
   int poll_fd() const { return own_ ? own_.get() : fd_; }
 

@@ -24,7 +24,7 @@ std::string plain(std::string_view text);
 /// "banger: WHAT: WHY; REMEDY (op-xxxxxx)\n"; the prefix red if `colour`.
 std::string error_line(const failure& f, bool colour);
 
-std::string duration(std::uint64_t micros);                  ///< "850 us", "12.3 ms", "4.56 s"
+std::string duration(std::uint64_t micros);                   ///< "850 us", "12.3 ms", "4.56 s"
 std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ago"
 
 std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);

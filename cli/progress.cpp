@@ -40,8 +40,7 @@ terminal look_at_terminal() {
 std::string progress_text(const std::string& label, const messages::progress& news,
                           std::uint64_t elapsed_us, std::size_t width) {
   const auto tenths = elapsed_us / 100000;
-  const auto time =
-      " (" + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s)";
+  const auto time = " (" + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s)";
   auto text = label.empty() ? news.stage : label + ": " + news.stage;
   if (!news.detail.empty())
     text += ": " + news.detail;

@@ -31,8 +31,7 @@ expected<vm_view> resolve_one(const std::string& ref, const std::vector<vm_view>
 
 } // namespace
 
-std::vector<target> resolve(const std::vector<std::string>& refs,
-                            const std::vector<vm_view>& vms) {
+std::vector<target> resolve(const std::vector<std::string>& refs, const std::vector<vm_view>& vms) {
   std::vector<target> targets;
   for (const auto& ref : refs) {
     auto vm = resolve_one(ref, vms);

@@ -1,6 +1,9 @@
 #include "cli/session.hpp"
 
 #include "cli/daemon_start.hpp"
+#include "cli/handover.hpp"
+
+#include <utility>
 
 namespace banger::cli {
 
@@ -18,6 +21,17 @@ expected<void> make_room(client& daemon) {
   return daemon.wait_gone(retire_deadline);
 }
 
+// Ours was started in the place of an older one, and is as old: the two were not installed
+// together.
+tl::unexpected<failure> old_program(const messages::hello_reply& theirs) {
+  const auto program = find_daemon_program();
+  return fail(errc::bad_version, "the daemon is older than this banger, even when started anew",
+              "version " + theirs.version + " (commit " + theirs.commit + ") against " +
+                  this_build().version + " (commit " + this_build().commit + ")",
+              "install both from one build" +
+                  (program ? "; the daemon's program is " + program->string() : ""));
+}
+
 tl::unexpected<failure> too_old(const messages::hello_reply& theirs) {
   return fail(errc::bad_version, "this banger is older than the daemon that runs",
               "version " + this_build().version + " against " + theirs.version,
@@ -26,16 +40,10 @@ tl::unexpected<failure> too_old(const messages::hello_reply& theirs) {
 
 } // namespace
 
-handover decide(const build_info& ours, std::uint32_t our_protocol,
-                const messages::hello_reply& theirs) {
-  if (newer(ours, {theirs.version, theirs.commit, theirs.build}))
-    return handover::retire;
-  return theirs.protocol == our_protocol ? handover::use : handover::refuse;
-}
-
 expected<std::unique_ptr<client>> reach_daemon(const folders& where) {
   auto daemon = std::make_unique<client>();
   failure last;
+  bool retired = false;
   for (int i = 0; i < attempts; ++i) {
     if (auto ok = daemon->connect(daemon_socket(where)); !ok) {
       last = ok.error();
@@ -49,8 +57,14 @@ expected<std::unique_ptr<client>> reach_daemon(const folders& where) {
     case handover::use: return daemon;
     case handover::refuse: return too_old(daemon->daemon());
     case handover::retire:
-      if (auto ok = make_room(*daemon); !ok)
+      if (std::exchange(retired, true))
+        return old_program(daemon->daemon());
+      if (auto ok = make_room(*daemon); !ok) {
+        // At work for others, and we understand each other: no reason to disturb it.
+        if (ok.error().code == errc::busy && daemon->daemon().protocol == protocol_version)
+          return daemon;
         return tl::unexpected(ok.error());
+      }
     }
   }
   return tl::unexpected(last);

@@ -4,19 +4,10 @@
 
 #include "cli/client.hpp"
 #include "messages/base/paths.hpp"
-#include "messages/base/version.hpp"
 
 #include <memory>
 
 namespace banger::cli {
-
-enum class handover {
-  use,    ///< same protocol, and not older than we are
-  retire, ///< built from earlier sources: it leaves, VMs live on, ours takes over
-  refuse, ///< newer than we are, and speaks another protocol
-};
-handover decide(const build_info& ours, std::uint32_t our_protocol,
-                const messages::hello_reply& theirs);
 
 /// A daemon that understands us. `unavailable`, `bad_version`, `timed_out`, `unauthorized`.
 expected<std::unique_ptr<client>> reach_daemon(const folders& where);

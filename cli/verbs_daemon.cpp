@@ -4,6 +4,7 @@
 #include "cli/print.hpp"
 #include "cli/session.hpp"
 #include "cli/verbs.hpp"
+#include "messages/base/version.hpp"
 
 namespace banger::cli {
 

@@ -93,11 +93,8 @@ void agent::hear_channel(const frame_view& f) {
       return configure(*body);
     break;
   case frame_type::reidentify:
-    if (const auto body = decode<configure_body>(f.payload)) {
-      if (auto ok = setup_.again(*body); !ok)
-        return fail(f, ok.error());
-      return channel_.send(frame_type::reidentified, 0, {});
-    }
+    if (const auto body = decode<configure_body>(f.payload))
+      return reidentify(f, *body);
     break;
   case frame_type::ping:
     if (f.payload.size() <= 64)
@@ -105,16 +102,26 @@ void agent::hear_channel(const frame_view& f) {
     break;
   case frame_type::grow:
     if (const auto body = decode<disk_body>(f.payload))
-      return setup_.grow_later(*body, [this](const result<std::uint64_t>& bytes) {
-        if (!bytes)
-          return fail(frame_type::grow, 0, bytes.error());
-        channel_.send(frame_type::grown, 0, encode(grown_body{*bytes}));
-      });
+      return grow(*body);
     break;
   case frame_type::poweroff: ending_ = true; return;
   default: break;
   }
   fail(f, {EPROTO, "a frame that cannot be read, or is not for the guest"});
+}
+
+void agent::reidentify(const frame_view& f, const configure_body& order) {
+  if (auto ok = setup_.again(order); !ok)
+    return fail(f, ok.error());
+  channel_.send(frame_type::reidentified, 0, {});
+}
+
+void agent::grow(const disk_body& disk) {
+  setup_.grow_later(disk, [this](const result<std::uint64_t>& bytes) {
+    if (!bytes)
+      return fail(frame_type::grow, 0, bytes.error());
+    channel_.send(frame_type::grown, 0, encode(grown_body{*bytes}));
+  });
 }
 
 void agent::hear_session(const frame_view& f) {
@@ -208,6 +215,8 @@ done agent::hand_over() {
     return failed_to("fork");
   if (pid == 0) {
     ::setsid();
+    // systemd does not end, or wait for, those who are called like this.
+    program_invocation_name[0] = '@';
     if (auto ok = write_into("/proc/self/oom_score_adj", "-1000"); !ok)
       setup_.note(std::move(ok.error().text));
     return events_.open();

@@ -28,6 +28,8 @@ private:
 
   void configure(const configure_body& order);
   void configured(done ok);
+  void reidentify(const frame_view& f, const configure_body& order);
+  void grow(const disk_body& disk);
   done hand_over();
   void open(const frame_view& f);
   bool next_frame(std::string& out, std::size_t room);

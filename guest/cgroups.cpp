@@ -22,7 +22,7 @@ void prepare_cgroups() {
 std::string make_cgroup(std::uint32_t id) {
   std::erase_if(left_over, [](const auto& path) { return ::rmdir(path.c_str()) == 0; });
   static std::uint64_t count = 0; // a group left over may still have the name of this session
-  const auto path = std::string(top) + '/' + std::to_string(id) + '.' + std::to_string(++count);
+  auto path = std::string(top) + '/' + std::to_string(id) + '.' + std::to_string(++count);
   if (!available || ::mkdir(path.c_str(), 0755) != 0)
     return {};
   return path;

@@ -9,19 +9,19 @@ namespace banger::guest {
 namespace {
 
 // virtio_console takes at most this much at once, in one buffer for the host.
-constexpr std::size_t write_size = 32 * 1024;
-constexpr std::size_t read_size = 64 * 1024;
+constexpr std::size_t write_size = 32768;
+// It never gives more than one page of its own.
+constexpr std::size_t read_size = 4096;
 // Beyond this much that waits to be said, nothing more is listened to.
-constexpr std::size_t control_limit = 256 * 1024;
+constexpr std::size_t control_limit = 262144;
 // Frames smaller than this are not made just to fill up a write.
-constexpr std::size_t least_room = 4 * 1024;
+constexpr std::size_t least_room = 4096;
 constexpr int reads_per_turn = 64;
 
 } // namespace
 
 done channel::open(loop& events, unique_fd port) {
   port_ = std::move(port);
-  buffer_ = std::make_unique_for_overwrite<char[]>(read_size);
   return events.watch(port_.get(), EPOLLIN | EPOLLOUT,
                       [this](std::uint32_t) { readable_ = writable_ = true; });
 }
@@ -52,13 +52,13 @@ bool channel::receive(const sink& take) {
   for (int i = 0; readable_ && i < reads_per_turn; ++i) {
     if (control_.size() > control_limit)
       return false;
-    const auto size = ::read(port_.get(), buffer_.get(), read_size);
+    const auto size = ::read(port_.get(), parser_.prepare(read_size), read_size);
     if (size == 0) {
       // The last byte of a host that has gone; what comes next is said by another.
       host_went();
       readable_ = false;
     } else if (size > 0) {
-      parser_.feed({buffer_.get(), static_cast<std::size_t>(size)});
+      parser_.commit(static_cast<std::size_t>(size));
       while (const auto f = parser_.next_view())
         take(*f);
       if (parser_.broken())

@@ -36,7 +36,6 @@ private:
   std::string control_; ///< whole frames, not yet begun
   std::string staged_;  ///< what is being written, from `at_` on
   std::size_t at_ = 0;
-  std::unique_ptr<char[]> buffer_;
   bool connected_ = false, readable_ = false, writable_ = false;
 };
 

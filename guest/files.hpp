@@ -10,7 +10,7 @@
 namespace banger::guest {
 
 /// The whole file, at most `limit` bytes of it; empty if it cannot be read.
-std::string read_file(const std::string& path, std::size_t limit = 1024 * 1024);
+std::string read_file(const std::string& path, std::size_t limit = 1048576);
 
 /// Into a file that exists: sysfs, procfs, cgroupfs.
 done write_into(const std::string& path, std::string_view text);

@@ -127,7 +127,7 @@ std::vector<std::string> candidates(const std::string& command, std::string_view
     return {command};
   std::vector<std::string> found;
   for (const auto& folder : split(path, ':'))
-    found.push_back(folder + '/' + command);
+    found.push_back(std::string(folder).append("/").append(command));
   return found;
 }
 

@@ -1,8 +1,7 @@
 #include "actors/daemon/host.hpp"
 
 #include "actors/hypervisor/launcher.hpp"
-#include "actors/hypervisor/process.hpp"
-#include "actors/hypervisor/qemu.hpp"
+#include "actors/hypervisor/proving.hpp"
 #include "actors/storage/files.hpp"
 #include "actors/storage/process.hpp"
 
@@ -57,7 +56,7 @@ expected<back_ends> find_back_ends(const folders& where, const options& o) {
     return tl::unexpected(key.error());
   back_ends found;
   found.site.vms = where.state / "vms";
-  found.site.driver = hypervisor::make_qemu_driver(facts);
+  found.site.driver = hypervisor::make_proving_driver(facts, where.cache);
   found.site.launcher = hypervisor::make_direct_launcher(facts);
   found.site.root_disk = disk->kind;
   found.site.authorized_keys = {*key};
@@ -76,8 +75,8 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
   for (auto vm : recorded.vms) {
     // A crash between the start of a hypervisor and its record leaves this file as the only trace.
     if (vm.machine.process.pid == 0)
-      if (auto trace = hypervisor::read_record(vms / vm.id.str() / hypervisor::identity_file))
-        vm.machine.process = trace->process;
+      if (auto trace = hypervisor::recorded_process(vms / vm.id.str()))
+        vm.machine.process = *trace;
     const bool lives = vm.machine.process.pid != 0 && hypervisor::alive(vm.machine.process);
     if (!lives)
       vm.machine.process = {};

@@ -171,7 +171,16 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
                   const caf::actor& waiting) {
   residents r;
   auto store = store::spawn_store(system, std::move(*g.database));
-  r.vms = vms::spawn_vms(system, std::move(g.vms), store, h.room, limits_of_host());
+  vms::surroundings around;
+  around.make_vm = [&system, &room = h.room, store](vm::record vm, vm::vm_listener directory,
+                                                    vm::recovery then) {
+    return vm::spawn_vm(system, std::move(vm), store, room, std::move(directory), then);
+  };
+  around.offer_log = [&room = h.room](const std::string& id, bool follow) {
+    return room.streams->offer_log(room.site.vms / id / "console.log", follow);
+  };
+  around.limits = limits_of_host();
+  r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
   gateway::system_options options;
   options.about = describe_daemon(g.where, g.found);
   options.idle_exit = o.idle_exit;

@@ -100,7 +100,8 @@ landlock_rules file_rules(const launch_plan& plan) {
 std::string describe_confinement(std::uint32_t bars, int abi, const run_as& user) {
   std::string text = (bars & bar_landlock) != 0 ? "landlock ABI " + std::to_string(abi)
                                                 : "no landlock (this kernel does not offer it)";
-  text += ", seccomp";
+  if ((bars & bar_seccomp) != 0)
+    text += ", seccomp";
   if ((bars & bar_network) != 0)
     text += ", own network namespace";
   if ((bars & bar_user) != 0)

@@ -38,6 +38,7 @@ enum bar : std::uint32_t {
   bar_landlock = 1U << 0,
   bar_network = 1U << 1, ///< a network namespace of its own, empty
   bar_user = 1U << 2,    ///< another user than the daemon's
+  bar_seccomp = 1U << 3, ///< the hypervisor's own filter, asked for on its command line
 };
 
 /// "landlock ABI 7, seccomp, own network namespace, uid 1879048192".

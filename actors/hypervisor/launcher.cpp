@@ -3,6 +3,7 @@
 #include "actors/hypervisor/confinement.hpp"
 #include "actors/hypervisor/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -174,7 +175,10 @@ private:
     running_machine machine;
     machine.process = std::move(*process);
     machine.pidfd = std::move(*pidfd);
-    machine.confinement = describe_confinement(report.bars, abi_, p.user);
+    const bool filtered =
+        std::find(plan.argv.begin(), plan.argv.end(), "-sandbox") != plan.argv.end();
+    machine.confinement =
+        describe_confinement(report.bars | (filtered ? bar_seccomp : 0U), abi_, p.user);
     if (!plan.identity.empty())
       if (auto ok = write_record(plan.identity, {machine.process, machine.confinement}); !ok)
         return tl::unexpected(ok.error());

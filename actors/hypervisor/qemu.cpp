@@ -228,9 +228,10 @@ private:
 std::string kernel_command_line(const host_facts& facts) {
   std::string line = "console=ttyS0 panic=-1 quiet net.ifnames=0 cryptomgr.notests";
   // Emulated, the guest reads the host's TSC but calibrates it against an emulated timer, which
-  // loses under load: 8 boots of 20 hung. And there is nothing to mitigate in an emulated CPU.
+  // loses under load: 8 boots of 20 hung. There is nothing to mitigate in an emulated CPU, and each
+  // lock prefix that the kernel patches away throws translated code away.
   if (facts.accel == accelerator::tcg)
-    line += " mitigations=off tsc_early_khz=" + std::to_string(facts.tsc_khz);
+    line += " mitigations=off noreplace-smp tsc_early_khz=" + std::to_string(facts.tsc_khz);
   return line;
 }
 

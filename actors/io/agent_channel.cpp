@@ -2,10 +2,10 @@
 
 #include "actors/io/reactor.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <vector>
 
 namespace banger::io {
 
@@ -67,6 +67,9 @@ void agent_channel::drain() {
 got agent_channel::read() {
   garbage_.clear();
   const auto state = search_ ? search() : reader_.read(socket_.get(), on_frame_);
+  for (const auto& sink : touched_)
+    sink->on_batch_end();
+  touched_.clear();
   if (state == got::broken && garbage_.empty())
     garbage_ = "the guest's agent sent something that is not a frame";
   return garbage_.empty() ? state : got::broken;
@@ -125,6 +128,8 @@ void agent_channel::take_session(const header& h, std::string_view payload) {
   const auto found = sessions_.find(h.session);
   if (found == sessions_.end())
     return;
+  if (std::find(touched_.begin(), touched_.end(), found->second) == touched_.end())
+    touched_.push_back(found->second);
   const auto keep = found->second; // it may close itself
   keep->from_guest(h, payload);
 }

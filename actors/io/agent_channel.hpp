@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace banger::io {
 
@@ -45,8 +46,8 @@ public:
 
 private:
   // Above the first the clients' bulk waits at their sockets, below the second it flows again.
-  static constexpr std::size_t congestion = 256 * 1024;
-  static constexpr std::size_t relief = 64 * 1024;
+  static constexpr std::size_t congestion = std::size_t{256} * 1024;
+  static constexpr std::size_t relief = std::size_t{64} * 1024;
 
   void on_ready(std::uint32_t events);
   void lose(bool garbage, const std::string& why);
@@ -73,6 +74,7 @@ private:
   byte_queue unsent_;
   std::uint32_t next_session_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
+  std::vector<std::shared_ptr<session_sink>> touched_; ///< in the read that is going on
 };
 
 } // namespace banger::io

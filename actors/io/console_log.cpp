@@ -9,7 +9,7 @@ namespace banger::io {
 
 namespace {
 
-constexpr std::size_t longest_tail = 64 * 1024;
+constexpr std::size_t longest_tail = std::size_t{64} * 1024;
 
 std::filesystem::path older(const std::filesystem::path& file) { return file.string() + ".1"; }
 

@@ -18,7 +18,7 @@ std::string harmless(std::string_view text);
 /// Writer. At most `limit` bytes in the file, and as many in `FILE`.1.
 class console_log {
 public:
-  static constexpr std::uint64_t default_limit = 1024 * 1024;
+  static constexpr std::uint64_t default_limit = std::uint64_t{1024} * 1024;
 
   /// Appends to what is there. `operation_failed`: errno.
   static expected<console_log> open(std::filesystem::path file,

@@ -60,6 +60,7 @@ public:
 
   // session_sink: the guest's side
   void from_guest(const header& h, std::string_view payload) override;
+  void on_batch_end() override;
   void on_lost(const std::string& why) override;
   void on_drained() override {
     if (client_ != nullptr)
@@ -134,11 +135,15 @@ void exec::from_guest(const header& h, std::string_view payload) {
     return;
   if (const auto* wrong = relay_to_client(h, payload))
     return client_->fail_with(std::string("the guest's agent broke the protocol: ") + wrong);
-  auto& client = *client_;
   if (over_)
-    client.finish();
-  else
-    client.written();
+    client_->finish();
+}
+
+void exec::on_batch_end() {
+  if (client_ == nullptr)
+    return;
+  client_->out().flush();
+  client_->written();
 }
 
 const char* exec::relay_to_client(const header& h, std::string_view payload) {

@@ -22,7 +22,7 @@ enum class got : std::uint8_t {
 
 /// A buffer of the calling thread for one read; what is in it does not outlive the handler.
 struct scratch {
-  static constexpr std::size_t read_size = 256 * 1024;
+  static constexpr std::size_t read_size = std::size_t{256} * 1024;
   static constexpr std::size_t size = guest::header_size + guest::max_payload + read_size;
   static char* get();
 };
@@ -57,7 +57,7 @@ public:
   std::string_view rest() const { return std::string_view(seen_).substr(at_); }
 
 private:
-  static constexpr std::size_t longest_hello = 16 * 1024;
+  static constexpr std::size_t longest_hello = std::size_t{16} * 1024;
 
   std::uint64_t epoch_;
   std::string seen_;
@@ -76,7 +76,7 @@ public:
   bool empty() const { return size_ == 0; }
 
 private:
-  static constexpr std::size_t chunk_size = 64 * 1024;
+  static constexpr std::size_t chunk_size = std::size_t{64} * 1024;
   using chunk = std::array<char, chunk_size>;
 
   std::deque<std::unique_ptr<chunk>> chunks_;

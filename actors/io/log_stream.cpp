@@ -130,6 +130,7 @@ void log_source::pump() {
     const auto got = source_.read(buffer.data(), static_cast<std::size_t>(room));
     if (got > 0) {
       client_->out().data(stream_id::out, sent_, {buffer.data(), got});
+      client_->out().flush();
       sent_ += got;
       continue;
     }

@@ -21,6 +21,7 @@ namespace {
 using guest::frame_type;
 using std::chrono::milliseconds;
 
+constexpr std::size_t console_read = std::size_t{64} * 1024;
 constexpr auto console_pace = milliseconds(100);
 // The sockets of a process close before its pidfd tells its end: the true reason may be a moment
 // away.
@@ -148,7 +149,7 @@ void link::send_qmp(const std::string& line) {
 }
 
 void link::on_qmp() {
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, 16384> buffer;
   std::size_t bytes = 0;
   const auto state = read_some(machine_.qmp.get(), buffer.data(), buffer.size(), bytes);
   qmp_.feed({buffer.data(), bytes});
@@ -175,7 +176,7 @@ void link::on_console() {
 
 got link::read_console(std::size_t& bytes) {
   auto* buffer = scratch::get();
-  const auto state = read_some(machine_.console.get(), buffer, 64 * 1024, bytes);
+  const auto state = read_some(machine_.console.get(), buffer, console_read, bytes);
   if (console_)
     console_->append({buffer, bytes});
   return state;

@@ -21,7 +21,7 @@ header head_of(frame_type type, stream_id stream, std::size_t length, std::uint6
 void outgoing::data(stream_id stream, std::uint64_t offset, std::string_view bytes) {
   if (gone_ || bytes.empty())
     return;
-  if (!empty()) {
+  if (!empty() || bytes.size() < worth_a_call) {
     bytes_[index(stream)].append(bytes);
     if (!extend(stream, bytes.size()))
       waiting_.push_back({{}, stream, offset, bytes.size()});

@@ -15,8 +15,8 @@ class outgoing {
 public:
   explicit outgoing(int fd) : fd_(fd) {}
 
-  /// At most max_payload bytes that follow on what was given before for this stream. Sent at once
-  /// if nothing waits.
+  /// At most max_payload bytes that follow on what was given before for this stream. Much is sent
+  /// at once if nothing waits; little waits for `flush`, so that small frames are joined.
   void data(guest::stream_id stream, std::uint64_t offset, std::string_view bytes);
   /// Anything else; after all that was given before.
   void control(const guest::header& h, std::string_view payload);
@@ -46,6 +46,7 @@ private:
   void begin_next();
   void begin_data(guest::stream_id stream, std::uint64_t offset, std::size_t length);
 
+  static constexpr std::size_t worth_a_call = std::size_t{16} * 1024;
   // Beyond this many items the order between stdout and stderr gives way to the bound on memory.
   static constexpr std::size_t ordered_items = 256;
 

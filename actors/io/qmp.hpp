@@ -24,7 +24,7 @@ struct message {
 /// `corrupted`: not an object that QMP knows.
 expected<message> parse_line(std::string_view line);
 
-inline constexpr std::size_t longest_line = 256 * 1024;
+inline constexpr std::size_t longest_line = std::size_t{256} * 1024;
 inline constexpr std::size_t most_waiting = 64;
 
 /// From greeting to end. Commands that come before the greeting wait for it. After anything that is

@@ -18,6 +18,8 @@ public:
   /// A frame of this session from the guest, of a type that a guest may send. It may close the
   /// session.
   virtual void from_guest(const guest::header& h, std::string_view payload) = 0;
+  /// All frames that were there are told: a good moment to write.
+  virtual void on_batch_end() = 0;
   /// The way to the guest is gone, and with it the session. The last call.
   virtual void on_lost(const std::string& why) = 0;
   /// The way to the guest is no longer congested.

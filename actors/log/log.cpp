@@ -49,16 +49,19 @@ void rotate(sink& s) {
   struct stat ours {};
   struct stat there {};
   ::fstat(s.fd, &ours);
-  if (::stat(s.path.c_str(), &there) == 0 && same_file(ours, there))
-    ::rename(s.path.c_str(), (s.path + ".1").c_str());
-  if (auto fresh = open_file(s.path); fresh) {
-    struct stat now {};
-    ::fstat(fresh.get(), &now);
-    ::dup3(fresh.get(), s.fd, O_CLOEXEC);
-    s.bytes = static_cast<std::uint64_t>(now.st_size);
-  } else {
-    s.bytes = 0; // keep writing to the old file, and try again a file's length later
+  // Another thread may have rotated between our write and now.
+  if (static_cast<std::uint64_t>(ours.st_size) > s.max_bytes) {
+    const auto older = s.path + ".1";
+    const bool move = ::stat(s.path.c_str(), &there) == 0 && same_file(ours, there);
+    if (move)
+      ::rename(s.path.c_str(), older.c_str());
+    if (const auto fresh = open_file(s.path); fresh)
+      ::dup3(fresh.get(), s.fd, O_CLOEXEC);
+    else if (move)
+      ::rename(older.c_str(), s.path.c_str());
   }
+  ::fstat(s.fd, &ours);
+  s.bytes = static_cast<std::uint64_t>(ours.st_size);
   s.rotating.clear();
 }
 
@@ -201,11 +204,17 @@ bool enabled(level l) {
 void write(level l, const about& a, std::string_view event, std::initializer_list<field> fields) {
   if (!enabled(l))
     return;
+  auto& s = the_sink();
+  // While no new file can be made (or the thread that makes it is held up) the bound still holds.
+  if (s.bytes > 2 * s.max_bytes) {
+    rotate(s);
+    if (s.bytes > 2 * s.max_bytes)
+      return;
+  }
   using namespace std::chrono;
   const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
   auto line = format(now, l, a, event, fields);
   line += '\n';
-  auto& s = the_sink();
   ssize_t written = 0;
   do
     written = ::write(s.fd, line.data(), line.size());

@@ -2,7 +2,8 @@
 // that threads, and two daemons during a hand-over, share it without a lock.
 //
 //   log::info({.op = op, .vm = name}, "vm_started", {{"pid", pid}, {"text", "booted in 1.4 s"}});
-//   {"ts":"2026-01-02T03:04:05.678Z","level":"info","op":"op-1a2b3c","vm":"a","event":"vm_started","pid":77,"text":"..."}
+//   {"ts":"2026-01-02T03:04:05.678Z","level":"info","op":"op-1a2b3c","vm":"a",
+//    "event":"vm_started","pid":77,"text":"booted in 1.4 s"}
 #pragma once
 
 #include "messages/base/error.hpp"
@@ -50,7 +51,8 @@ struct field {
 struct options {
   std::filesystem::path file; ///< made with mode 0600
   level least = level::info;
-  std::uint64_t max_bytes = 4 * 1024 * 1024; ///< then `file` moves to `file`.1
+  std::uint64_t max_bytes =
+      std::uint64_t{4} * 1024 * 1024; ///< then `file` moves to `file`.1; never more than twice that
 };
 
 /// Once, early in main. Until then, and if it fails, lines go nowhere. `operation_failed`: errno.

@@ -37,17 +37,28 @@ void remove_folder(build& b) {
     fs::remove_all(b.folder(), ignored);
 }
 
+// The changes in a root disk are worth nothing without the very image they were made on.
+expected<void> check_root(const build& b) {
+  std::error_code ignored;
+  if (b.vm.machine.root_disk == "reflink" || fs::exists(b.vm.machine.image_file, ignored))
+    return {};
+  return fail(errc::corrupted, "the image under VM " + b.vm.name.str() + " is gone",
+              b.vm.machine.image_file,
+              "put the file back, or delete the VM with `banger vm delete " + b.vm.name.str() +
+                  "`");
+}
+
 // Made once and kept: a later start finds the kind in the record and the file in its place.
 expected<void> make_root(build& b, std::stop_token stop) {
   if (!b.vm.machine.root_disk.empty())
-    return {};
+    return check_root(b);
   b.made.emplace_back("root-disk");
   auto root = storage::make_root_disk(b.site.root_disk, b.image.file, b.folder(),
                                       b.vm.wanted.disk_bytes, stop);
   if (!root)
     return tl::unexpected(root.error());
   b.vm.machine.root_disk = storage::to_string(root->kind);
-  b.vm.machine.image_folder = b.image.file.parent_path().string();
+  b.vm.machine.image_file = b.image.file.string();
   return {};
 }
 
@@ -67,10 +78,12 @@ void shape_root(build& b) {
   case storage::root_disk_kind::reflink:
     return add_disk(b, {b.folder() / "root.img"}, guest::disk_role::root);
   case storage::root_disk_kind::qcow2:
-    return add_disk(b, {b.folder() / "root.qcow2", hypervisor::disk_format::qcow2, b.image.file},
-                    guest::disk_role::root);
+    return add_disk(
+        b, {b.folder() / "root.qcow2", hypervisor::disk_format::qcow2, b.vm.machine.image_file},
+        guest::disk_role::root);
   case storage::root_disk_kind::overlay:
-    add_disk(b, {b.image.file, hypervisor::disk_format::raw, {}, true}, guest::disk_role::base);
+    add_disk(b, {b.vm.machine.image_file, hypervisor::disk_format::raw, {}, true},
+             guest::disk_role::base);
     return add_disk(b, {b.folder() / "upper.img"}, guest::disk_role::upper);
   }
 }
@@ -112,6 +125,9 @@ void tell_network(build& b) {
   const auto net = b.site.driver->network();
   b.guest.mac = net.mac;
   b.guest.address = net.address;
+  // Where nothing answers, a guest that does not try fails at once.
+  if (!b.vm.wanted.nat)
+    return;
   b.guest.gateway = net.gateway;
   b.guest.dns = net.dns;
 }

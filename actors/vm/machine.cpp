@@ -1,5 +1,7 @@
 #include "actors/vm/machine.hpp"
 
+#include "actors/io/console_log.hpp"
+
 #include "actors/vm/machine_state.hpp"
 
 #include <algorithm>
@@ -13,6 +15,9 @@ constexpr auto boot_quiet = 25s, boot_at_most = 90s;
 constexpr auto configure_quiet = 25s, configure_at_most = 90s;
 constexpr auto poweroff_budget = 10s, quit_budget = 3s;
 constexpr auto kill_budget = 10s;
+constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
+constexpr auto adopt_patience = 400ms, adopt_pause = 50ms;
+constexpr int adopt_attempts = 25;
 
 void machine_state::init(machine_actor::pointer self, const machine_room& room,
                          machine_listener owner) {
@@ -59,6 +64,8 @@ void machine_state::dispatch(const std::string& step) {
   if (step == "hello") {
     if (hello_)
       return finish({});
+    if (!link_)
+      return finish_with_evidence(errc::operation_failed, ended_unasked);
     return await(waiting::hello, boot_quiet, boot_at_most);
   }
   if (step == "configure")
@@ -260,11 +267,27 @@ void machine_state::press_on() {
 
 caf::result<void> machine_state::adopt(const record_ptr& vm) {
   take_up({"adopt", "adopt", verb::sweep, vm});
-  auto machine = hypervisor::adopt(build_->folder(), vm->machine.process);
+  return actor::answer(take_over(adopt_attempts));
+}
+
+// A guest that did not notice that the last daemon left would take our first words for the rest of
+// its sentence. It is silent then; let go, so that it notices, and connect again.
+expected<void> machine_state::take_over(int attempts) {
+  auto machine = hypervisor::adopt(build_->folder(), build_->vm.machine.process);
   if (!machine)
-    return actor::to_error(machine.error());
+    return tl::unexpected(machine.error());
   connect(std::move(*machine));
-  return caf::unit;
+  actor::after(self_, adopt_patience, work::thunk{[this, attempts, number = link_number_] {
+                 if (hello_ || number != link_number_ || attempts == 0)
+                   return;
+                 link_->close();
+                 link_.reset();
+                 actor::after(self_, adopt_pause, work::thunk{[this, attempts, number] {
+                                if (number == link_number_)
+                                  (void)take_over(attempts - 1);
+                              }});
+               }});
+  return {};
 }
 
 caf::result<messages::stream_ticket> machine_state::open(const messages::exec_request& request) {
@@ -310,9 +333,7 @@ void machine_state::out_of_time() {
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(quiet_).count());
   const auto* stage =
       waits_for_ == waiting::hello ? "the guest did not boot" : "the guest did not mount its disks";
-  const auto log = build_->folder() / "console.log";
-  finish(fail(errc::timed_out, std::string(stage) + " within " + seconds + " s", {},
-              "`banger vm logs` or " + log.string() + " shows its console"));
+  finish_with_evidence(errc::timed_out, std::string(stage) + " within " + seconds + " s");
 }
 
 void machine_state::heard(io::link_event event) {
@@ -349,17 +370,25 @@ void machine_state::heard_end(const std::string& last_lines) {
   if (waits_for_ == waiting::exit)
     return finish({});
   if (waits_for_ != waiting::nothing)
-    return finish(tl::unexpected(ended_during(last_lines)));
-  actor::tell(self_, owner_,
-              machine_ended{stopping_ ? "" : ended_during(last_lines).what, last_lines});
+    return finish_with_evidence(errc::operation_failed, ended_unasked);
+  actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
 }
 
-failure machine_state::ended_during(const std::string& last_lines) const {
-  return {errc::operation_failed,
-          "the hypervisor ended unexpectedly",
-          last_lines.empty() ? "its console is empty" : "last console lines:\n" + last_lines,
-          (build_->folder() / "hypervisor.log").string() + " may tell more",
-          {}};
+// What the hypervisor said of itself, else what its guest said last.
+void machine_state::finish_with_evidence(errc code, std::string what) {
+  waits_for_ = waiting::nothing;
+  ++turn_;
+  in_pool(
+      [folder = build_->folder()]() -> std::string {
+        if (auto words = hypervisor::last_words(folder); !words.empty())
+          return words;
+        const auto console = io::console_log::open(folder / "console.log");
+        const auto lines = console ? console->tail(5) : std::string{};
+        return lines.empty() ? "its console is empty" : "last console lines:\n" + lines;
+      },
+      [this, code, what](const std::string& why) {
+        finish(fail(code, what, why, "`banger vm logs` shows the console of a VM that was kept"));
+      });
 }
 
 void machine_state::pass_on(const image::note& news) { actor::tell(self_, owner_, news); }

@@ -41,6 +41,7 @@ private:
   void press_on();
   void kill();
   void release();
+  expected<void> take_over(int attempts);
   void remove_files();
 
   void await(waiting what, milliseconds quiet, milliseconds at_most);
@@ -51,7 +52,7 @@ private:
   void heard(io::link_event event);
   void heard_hello(guest::hello_body body);
   void heard_end(const std::string& last_lines);
-  failure ended_during(const std::string& last_lines) const;
+  void finish_with_evidence(errc code, std::string what);
   const host_step* find_host_step(const std::string& step) const;
   milliseconds scaled(milliseconds t) const;
 

@@ -70,7 +70,7 @@ std::string runtime_to_json(const record& r) {
               {"start_time", m.process.start_time},
               {"boot_id", m.process.boot_id},
               {"root_disk", m.root_disk},
-              {"image_folder", m.image_folder},
+              {"image_file", m.image_file},
               {"hypervisor", m.hypervisor},
               {"confinement", m.confinement},
               {"kernel", m.kernel},
@@ -88,7 +88,7 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
     m.process = {in.at("pid").get<std::uint32_t>(), in.at("start_time").get<std::uint64_t>(),
                  in.at("boot_id").get<std::string>()};
     m.root_disk = in.at("root_disk").get<std::string>();
-    m.image_folder = in.at("image_folder").get<std::string>();
+    m.image_file = in.at("image_file").get<std::string>();
     m.hypervisor = in.at("hypervisor").get<std::string>();
     m.confinement = in.at("confinement").get<std::string>();
     m.kernel = in.at("kernel").get<std::string>();

@@ -38,9 +38,8 @@ struct stage {
 /// when nothing runs.
 struct runtime {
   hypervisor::process_id process;
-  std::string root_disk; ///< reflink | qcow2 | overlay, empty before the first start
-  std::string
-      image_folder; ///< the image that the root disk stands on; never changes after the first start
+  std::string root_disk;  ///< reflink | qcow2 | overlay, empty before the first start
+  std::string image_file; ///< that the root disk stands on; never changes after the first start
   std::string hypervisor, confinement, kernel;
   std::uint32_t start_retries = 0;
   std::vector<stage> last_start;

@@ -32,12 +32,9 @@ std::uint64_t draw() {
 
 } // namespace
 
-void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, store::store_actor store,
-                     const vm::machine_room& room, host_limits limits) {
+void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surroundings around) {
   self_ = self;
-  store_ = std::move(store);
-  room_ = &room;
-  limits_ = limits;
+  around_ = std::move(around);
   actor::on_down(self_, [this](const caf::down_msg& down) { gone(down); });
   for (auto& f : found)
     adopt(std::move(f.record), f.then);
@@ -91,9 +88,9 @@ expected<vm::record> vms_state::check(const create_request& request) const {
     return tl::unexpected(image.error());
   if (auto ok = image::check_known(*image); !ok)
     return tl::unexpected(ok.error());
-  if (auto ok = check_vcpu(request.vcpu, limits_); !ok)
+  if (auto ok = check_vcpu(request.vcpu, around_.limits); !ok)
     return tl::unexpected(ok.error());
-  if (auto ok = check_memory_mib(request.memory_mib, limits_); !ok)
+  if (auto ok = check_memory_mib(request.memory_mib, around_.limits); !ok)
     return tl::unexpected(ok.error());
   if (auto ok = check_disk_bytes(request.disk_bytes); !ok)
     return tl::unexpected(ok.error());
@@ -150,8 +147,7 @@ caf::result<stream_ticket> vms_state::logs(const logs_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return stream_ticket{
-      room_->streams->offer_log(room_->site.vms / *id / "console.log", request.follow)};
+  return stream_ticket{around_.offer_log(*id, request.follow)};
 }
 
 caf::result<void> vms_state::drain() {
@@ -237,7 +233,7 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   const auto id = record.id.str();
   auto view = vm::to_view(record);
   const auto me = caf::actor_cast<vm::vm_listener>(vms_actor(self_));
-  auto actor = vm::spawn_vm(self_->home_system(), std::move(record), store_, *room_, me, then);
+  auto actor = around_.make_vm(std::move(record), me, then);
   self_->monitor(actor);
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
@@ -325,18 +321,16 @@ vms_actor::behavior_type behave(vms_state& s) {
 }
 
 vms_actor::behavior_type vms(vms_actor::stateful_pointer<vms_state> self,
-                             std::vector<found_vm> found, store::store_actor store,
-                             const vm::machine_room* room, host_limits limits) {
+                             std::vector<found_vm> found, surroundings around) {
   static_assert(actor::sound_state<vms_state>);
-  self->state.init(self, std::move(found), std::move(store), *room, limits);
+  self->state.init(self, std::move(found), std::move(around));
   return behave(self->state);
 }
 
 } // namespace
 
-vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found,
-                    store::store_actor store, const vm::machine_room& room, host_limits limits) {
-  return system.spawn(vms, std::move(found), std::move(store), &room, limits);
+vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around) {
+  return system.spawn(vms, std::move(found), std::move(around));
 }
 
 } // namespace banger::vms

@@ -6,6 +6,8 @@
 #include "messages/client.hpp"
 #include "messages/vms.hpp"
 
+#include <functional>
+
 namespace banger::vms {
 
 struct census {
@@ -36,7 +38,13 @@ struct found_vm {
   vm::recovery then = vm::recovery::keep;
 };
 
-vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found,
-                    store::store_actor store, const vm::machine_room& room, host_limits limits);
+/// What the directory needs of the house around it.
+struct surroundings {
+  std::function<vm::vm_actor(vm::record, vm::vm_listener, vm::recovery)> make_vm;
+  std::function<std::string(const std::string& id, bool follow)> offer_log; ///< a stream token
+  host_limits limits;
+};
+
+vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around);
 
 } // namespace banger::vms

@@ -15,8 +15,7 @@ class vms_state : public actor::state_base {
 public:
   static inline const char* name = "vms";
 
-  void init(vms_actor::pointer self, std::vector<found_vm> found, store::store_actor store,
-            const vm::machine_room& room, host_limits limits);
+  void init(vms_actor::pointer self, std::vector<found_vm> found, surroundings around);
 
   caf::result<messages::op_ticket> begin(const messages::create_request& request);
   caf::result<messages::op_ticket> begin(const messages::verb_request& request);
@@ -64,9 +63,7 @@ private:
   void send(operation& op, const messages::progress& news);
 
   vms_actor::pointer self_ = nullptr;
-  store::store_actor store_;
-  const vm::machine_room* room_ = nullptr;
-  host_limits limits_;
+  surroundings around_;
   std::map<std::string, entry> vms_; ///< by id
   std::map<std::string, operation> operations_;
   std::set<caf::actor_addr> watched_; ///< clients

@@ -11,8 +11,8 @@
 
 namespace banger::actor {
 
-/// Base of every actor state. CAF 0.17 constructs S(self) if it can, and in C++20 an aggregate can: its
-/// first member would be made from a pointer. With this base in first place it cannot.
+/// Base of every actor state. CAF 0.17 constructs S(self) if it can, and in C++20 an aggregate can:
+/// its first member would be made from a pointer. With this base in first place it cannot.
 struct state_base {
   state_base() {}
   state_base(const state_base&) = delete;

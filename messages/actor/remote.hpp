@@ -97,21 +97,21 @@ namespace detail {
 
 template <class Answer>
 struct into_promise {
-  static auto handler(std::function<void(expected<Answer>)> deliver) {
+  static auto handler(const std::function<void(expected<Answer>)>& deliver) {
     return [deliver](const Answer& answer) { deliver(answer); };
   }
 };
 
 template <>
 struct into_promise<void> {
-  static auto handler(std::function<void(expected<void>)> deliver) {
+  static auto handler(const std::function<void(expected<void>)>& deliver) {
     return [deliver] { deliver({}); };
   }
 };
 
 template <class... Parts>
 struct into_promise<std::tuple<Parts...>> {
-  static auto handler(std::function<void(expected<std::tuple<Parts...>>)> deliver) {
+  static auto handler(const std::function<void(expected<std::tuple<Parts...>>)>& deliver) {
     return [deliver](const Parts&... parts) { deliver(std::tuple<Parts...>(parts...)); };
   }
 };
@@ -123,14 +123,14 @@ struct into_promise<std::tuple<Parts...>> {
 template <class Answer, class To, class... Ts>
 expected<Answer> call(caf::actor_system& system, const To& to, std::chrono::milliseconds deadline,
                       const Ts&... words) {
-  std::promise<expected<Answer>> promise;
-  auto outcome = promise.get_future();
-  system.spawn([&](caf::event_based_actor* self) {
+  const auto promise = std::make_shared<std::promise<expected<Answer>>>();
+  auto outcome = promise->get_future();
+  system.spawn([&, promise](caf::event_based_actor* self) {
     auto calls = std::make_shared<remote_calls>();
     on_down(self, [calls](const caf::down_msg& gone) { calls->lost(gone); });
-    const std::function<void(expected<Answer>)> deliver = [self, &promise](expected<Answer> x) {
+    const std::function<void(expected<Answer>)> deliver = [self, promise](expected<Answer> x) {
       self->quit();
-      promise.set_value(std::move(x));
+      promise->set_value(std::move(x));
     };
     calls->ask(self, to, deadline, words...)
         .then(detail::into_promise<Answer>::handler(deliver),

@@ -1,6 +1,7 @@
 #include "messages/guest/wire.hpp"
 
 #include <array>
+#include <cstring>
 
 namespace banger::guest {
 
@@ -74,33 +75,45 @@ std::optional<header> decode_header(std::string_view bytes) {
   return h;
 }
 
-void parser::feed(std::string_view bytes) {
-  if (broken_)
-    return;
+char* parser::prepare(std::size_t size) {
   // What was consumed is dropped when nothing else is there, or when it outweighs what is.
-  if (at_ == buffer_.size()) {
-    buffer_.clear();
-    at_ = 0;
-  } else if (at_ > max_payload && at_ > buffer_.size() / 2) {
-    buffer_.erase(0, at_);
+  if (at_ == end_) {
+    at_ = end_ = 0;
+  } else if (at_ > max_payload && at_ > end_ / 2) {
+    std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
+    end_ -= at_;
     at_ = 0;
   }
-  buffer_.append(bytes);
+  if (buffer_.size() < end_ + size)
+    buffer_.resize(end_ + size);
+  return buffer_.data() + end_;
+}
+
+void parser::commit(std::size_t size) {
+  if (!broken_)
+    end_ += size;
+}
+
+void parser::feed(std::string_view bytes) {
+  if (broken_ || bytes.empty())
+    return;
+  std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
+  commit(bytes.size());
 }
 
 bool parser::find_first() {
   while (buffered() >= header_size) {
-    const auto found = buffer_.find(magic[0], at_);
+    const auto found = rest().find(magic[0]);
     if (found == std::string::npos) {
-      at_ = buffer_.size();
+      at_ = end_;
       return false;
     }
-    at_ = found;
-    if (buffered() < header_size)
-      return false;
-    const auto h = decode_header(std::string_view(buffer_).substr(at_));
+    at_ += found;
+    const auto h = decode_header(rest());
     if (h && h->type == first_)
       return true;
+    if (buffered() < header_size)
+      return false;
     ++at_;
   }
   return false;
@@ -114,16 +127,16 @@ std::optional<frame_view> parser::next_view() {
   searching_ = false;
   if (buffered() < header_size)
     return std::nullopt;
-  const auto rest = std::string_view(buffer_).substr(at_);
-  const auto h = decode_header(rest);
+  const auto bytes = rest();
+  const auto h = decode_header(bytes);
   if (!h) {
     broken_ = true;
     return std::nullopt;
   }
-  if (rest.size() < header_size + h->length)
+  if (bytes.size() < header_size + h->length)
     return std::nullopt;
   at_ += header_size + h->length;
-  return frame_view{*h, rest.substr(header_size, h->length)};
+  return frame_view{*h, bytes.substr(header_size, h->length)};
 }
 
 std::optional<frame> parser::next() {

@@ -3,6 +3,7 @@
 // guest. docs/guest-protocol.md tells it in prose.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,9 +14,9 @@ namespace banger::guest {
 
 inline constexpr std::uint32_t protocol_version = 1;
 inline constexpr std::size_t header_size = 24;
-inline constexpr std::size_t max_payload = 64 * 1024;
+inline constexpr std::size_t max_payload = std::size_t{64} * 1024;
 /// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
-inline constexpr std::uint64_t window = 512 * 1024;
+inline constexpr std::uint64_t window = std::uint64_t{512} * 1024;
 
 enum class frame_type : std::uint8_t {
   // The channel itself (session 0).
@@ -90,21 +91,25 @@ public:
   explicit parser(frame_type first) : first_(first) {}
 
   void feed(std::string_view bytes);
+  /// The same without a copy: room for `size` bytes, of which `commit` says how many came.
+  char* prepare(std::size_t size);
+  void commit(std::size_t size);
   std::optional<frame> next();
   /// As `next`, without a copy; good until the next `feed`.
   std::optional<frame_view> next_view();
   bool broken() const { return broken_; }
   void desync();
-  std::size_t buffered() const { return buffer_.size() - at_; }
+  std::size_t buffered() const { return end_ - at_; }
 
 private:
   bool find_first();
+  std::string_view rest() const { return {buffer_.data() + at_, end_ - at_}; }
 
   frame_type first_;
   bool searching_ = true;
   bool broken_ = false;
-  std::string buffer_;
-  std::size_t at_ = 0;
+  std::string buffer_; ///< never shrinks; what counts lies from at_ to end_
+  std::size_t at_ = 0, end_ = 0;
 };
 
 // -- Bodies. Each has encode(const T&) -> string and decode<T>(bytes) -> optional<T>, strict: a

@@ -140,6 +140,7 @@ void connection::cut(const char* why) {
 void connection::detach_from(caf::io::abstract_broker* broker) {
   const caf::intrusive_ptr<connection> alive(this); // the broker's may be the last other one
   scribe_impl::detach_from(broker);
+  guard_.leave();
   door_->left(*this);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace banger::frames {
 
@@ -49,10 +50,10 @@ bool read_error(reader& from) {
 
 } // namespace
 
-header decode(std::span<const char> bytes) {
+frame_header decode(std::span<const char> bytes) {
   reader from(bytes);
   const auto next = [&from](std::size_t size) { return from.number(size).value_or(0); };
-  header head;
+  frame_header head;
   head.what = static_cast<operation>(next(1));
   head.padding = static_cast<std::uint16_t>(next(2));
   head.flags = static_cast<std::uint8_t>(next(1));
@@ -79,8 +80,10 @@ guard::guard(setup s, time_point now)
     : setup_(std::move(s)), refilled_(now), frames_left_(setup_.bounds.frames_per_second),
       bytes_left_(static_cast<double>(setup_.bounds.bytes_per_second)) {}
 
-guard::~guard() {
-  if (greeted())
+guard::~guard() { leave(); }
+
+void guard::leave() {
+  if (std::exchange(claimed_, false))
     setup_.nodes->drop(peer_);
 }
 
@@ -179,6 +182,7 @@ ruling guard::on_handshake(std::span<const char> bytes) {
   // itself.
   if (!setup_.nodes->take(id))
     return setup_.pid != 0 ? swallow("node already connected") : close("node already connected");
+  claimed_ = true;
   peer_ = id;
   greetings_ = 1;
   return pass;
@@ -217,7 +221,7 @@ ruling guard::on_down(std::span<const char> bytes) {
   return pass;
 }
 
-ruling judge_server_frame(const header& h, bool first) {
+ruling judge_server_frame(const frame_header& h, bool first) {
   if (h.what > operation::heartbeat || h.padding != 0 || h.payload > max_server_payload)
     return close("not a frame");
   if (first != (h.what == operation::server_handshake))

@@ -34,7 +34,7 @@ enum class operation : std::uint8_t {
 inline constexpr std::uint8_t named_receiver = 0x01;
 inline constexpr std::uint8_t select_connection = 0x02;
 
-struct header {
+struct frame_header {
   operation what{};
   std::uint16_t padding = 0; ///< always 0
   std::uint8_t flags = 0;
@@ -44,7 +44,7 @@ struct header {
 };
 
 /// `bytes` holds exactly header_size. Big endian.
-header decode(std::span<const char> bytes);
+frame_header decode(std::span<const char> bytes);
 
 /// A CAF node id as it is on the wire: "default" as an atom, process id, host hash.
 using node = std::array<char, node_size>;
@@ -116,6 +116,9 @@ public:
   /// The payload of the header that was answered with `await`.
   ruling on_payload(std::span<const char> bytes);
 
+  /// The connection has ended, though this object lives on: its node may connect again.
+  void leave();
+
   bool greeted() const { return greetings_ > 0; }
   const node& peer() const { return peer_; }
   std::size_t actors() const { return actors_.size(); }
@@ -129,8 +132,8 @@ private:
   bool between_us(std::span<const char> bytes) const;
 
   setup setup_;
-  header head_;
-  bool awaiting_ = false;
+  frame_header head_;
+  bool awaiting_ = false, claimed_ = false;
   int greetings_ = 0;
   node peer_{};
   std::set<std::uint64_t> actors_;
@@ -140,6 +143,6 @@ private:
 
 /// The lighter rules of the side that connected: the server is trusted, its frames must be well
 /// formed. `first`: nothing has come before.
-ruling judge_server_frame(const header& head, bool first);
+ruling judge_server_frame(const frame_header& head, bool first);
 
 } // namespace banger::frames

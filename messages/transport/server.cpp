@@ -29,16 +29,16 @@ caf::behavior keeper(caf::event_based_actor* self, const std::weak_ptr<door>& wa
   };
 }
 
-expected<frames::targets> admit_all(std::vector<target> all) {
+expected<frames::targets> admit_all(const std::vector<target>& all) {
   frames::targets admitted;
-  for (auto& [actor, clauses] : all) {
+  for (const auto& [actor, clauses] : all) {
     if (!actor)
       return fail(errc::bad_request, "cannot publish an actor that does not exist");
     for (const auto& clause : clauses)
       if (clause.types.find("???") != std::string::npos)
         return fail(errc::operation_failed, "cannot publish " + clause.types,
                     "one of these types was not registered", "this is a bug, please report it");
-    admitted.emplace(actor->id(), std::move(clauses));
+    admitted.emplace(actor->id(), clauses);
   }
   return admitted;
 }
@@ -72,11 +72,11 @@ struct server::impl {
 
   // From here on no callback runs: the door is retired in the thread that would call them.
   void retire() {
-    std::promise<void> done;
-    auto end = done.get_future();
-    shared->loop().dispatch([this, &done] {
-      shared->retire();
-      done.set_value();
+    const auto done = std::make_shared<std::promise<void>>();
+    auto end = done->get_future();
+    shared->loop().dispatch([gone = shared, done] {
+      gone->retire();
+      done->set_value();
     });
     end.wait();
     caf::anon_send_exit(shared->keeper, caf::exit_reason::kill);
@@ -105,7 +105,7 @@ void server::close() {
 expected<server> publish(caf::actor_system& system, options opts,
                          const messages::gateway_actor& gateway, std::vector<target> facets) {
   facets.push_back(admit(system, gateway));
-  auto admitted = admit_all(std::move(facets));
+  auto admitted = admit_all(facets);
   if (!admitted)
     return tl::unexpected(admitted.error());
   auto listener = local::listen(opts.socket);

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <sys/inotify.h>
@@ -48,7 +49,7 @@ TEST_CASE("two first runs at once, where nothing is there yet, make kernel and i
   const auto warm = stage() / "warm";
   h.env["XDG_STATE_HOME"] = warm / "s";
   h.env["XDG_CACHE_HOME"] = warm / "c";
-  const publications images(warm / "s/banger/images");
+  const publications images(warm / "s/banger/images/tiny");
   auto one = h.start({"vm", "run", "--rm", "--image", "tiny", "--", "echo", "one"});
   auto two = h.start({"vm", "run", "--rm", "--image", "tiny", "--", "echo", "two"});
   CHECK(one.wait(2 * boot_time) == 0);
@@ -56,7 +57,9 @@ TEST_CASE("two first runs at once, where nothing is there yet, make kernel and i
   INFO(one.err() << two.err());
   CHECK(one.out() == "one\n");
   CHECK(two.out() == "two\n");
-  CHECK(images.seen() == std::vector<std::string>{"tiny"});
+  const auto seen = images.seen();
+  CHECK(std::count_if(seen.begin(), seen.end(),
+                      [](const auto& name) { return name.starts_with("rootfs"); }) == 1);
   int kernels = 0;
   for (const auto& entry : fs::recursive_directory_iterator(h.cache()))
     kernels += entry.path().filename() == "vmlinux" ? 1 : 0;

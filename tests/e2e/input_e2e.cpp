@@ -15,9 +15,10 @@ struct bad {
   std::string says;
 };
 
-// Usage errors: found by the CLI, exit code 2, one line that names the rule.
+// Usage errors: found by the CLI, exit code 2, one line that names the rule. Different rules,
+// different lines.
 void check_refused(home& h, const std::vector<bad>& all) {
-  std::set<std::string> messages;
+  std::set<std::string> rules, messages;
   for (const auto& each : all) {
     const auto r = h.banger(each.args);
     INFO(r.err);
@@ -25,9 +26,10 @@ void check_refused(home& h, const std::vector<bad>& all) {
     CHECK(r.out.empty());
     CHECK_THAT(r.err, Contains(each.says));
     CHECK_THAT(r.err, Catch::StartsWith("banger: "));
+    rules.insert(each.says);
     messages.insert(r.err);
   }
-  CHECK(messages.size() == all.size());
+  CHECK(messages.size() >= rules.size());
   CHECK(h.list().empty());
 }
 
@@ -36,7 +38,7 @@ void check_refused(home& h, const std::vector<bad>& all) {
 TEST_CASE("each rule for names has its own message, and nothing is made", "[none]") {
   home h;
   check_refused(h, {{{"vm", "create", "--name", "Upper"}, "'U' at position 1"},
-                    {{"vm", "create", "--name", "-a"}, "--name"},
+                    {{"vm", "create", "--name", "-a"}, "start or end with '-'"},
                     {{"vm", "create", "--name", "a-"}, "start or end with '-'"},
                     {{"vm", "create", "--name", "a/../b"}, "'/' at position 2"},
                     {{"vm", "create", "--name", std::string(64, 'x')}, "64 characters; max is 63"},
@@ -68,7 +70,7 @@ TEST_CASE("unknown flags, verbs and groups are named", "[none]") {
   check_refused(h, {{{"vm", "create", "--colour"}, "--colour"},
                     {{"vm", "frobnicate"}, "frobnicate"},
                     {{"frobnicate"}, "frobnicate"},
-                    {{"vm", "run", "--rm"}, "command"},
+                    {{"vm", "run", "--rm"}, "command is required"},
                     {{"vm", "run", "--rm", "--"}, "command is required"},
                     {{"vm", "exec", "--", "true"}, "VM"},
                     {{"vm", "delete"}, "VM"},

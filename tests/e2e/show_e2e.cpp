@@ -66,7 +66,7 @@ TEST_CASE("logs of a stopped VM are still there", "[vm]") {
   CHECK_FALSE(h.good({"vm", "logs", "a"}).empty());
 }
 
-TEST_CASE("--timing shows every stage of the start and whose time it is", "[vm]") {
+TEST_CASE("a run with --timing shows every stage of the start and whose time it is", "[vm]") {
   home h;
   const auto r = h.banger({"vm", "run", "--rm", "--timing", "--", "true"});
   CHECK(r.status == 0);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,22 @@ std::string read_file(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// What SQLite keeps beside the database would heal it.
+void forget_journal(const fs::path& database) {
+  for (const auto* suffix : {"-wal", "-shm"})
+    fs::remove(database.string() + suffix);
+}
+
+// As if a later banger had been at work.
+void add_migration(const fs::path& database, int id) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(database.c_str(), &db) == SQLITE_OK);
+  const auto change =
+      "INSERT INTO schema_migrations (id, name) VALUES (" + std::to_string(id) + ", 'later')";
+  CHECK(sqlite3_exec(db, change.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+}
+
 // The tests share these files by hard links: one is replaced before it is damaged.
 void damage(const fs::path& file, std::uintmax_t keep) {
   auto copy = file;
@@ -39,11 +56,11 @@ void damage(const fs::path& file, std::uintmax_t keep) {
   fs::resize_file(file, keep);
 }
 
-fs::path find_file(const fs::path& below, const std::string& name) {
+fs::path find_file(const fs::path& below, const std::string& begins_with) {
   for (const auto& entry : fs::recursive_directory_iterator(below))
-    if (entry.path().filename() == name)
+    if (entry.path().filename().string().starts_with(begins_with))
       return entry.path();
-  FAIL("no " << name << " below " << below);
+  FAIL("no " << begins_with << " below " << below);
   return {};
 }
 
@@ -118,6 +135,7 @@ TEST_CASE("a damaged database is an error that names the file, and the file stay
   h.good({"vm", "list"});
   h.good({"daemon", "stop"});
   const auto file = database_of(h);
+  forget_journal(file);
   std::ofstream(file, std::ios::binary | std::ios::trunc) << std::string(8192, 'x');
   const auto r = h.banger({"vm", "list"});
   CHECK(r.status != 0);
@@ -131,12 +149,7 @@ TEST_CASE("a database of a newer banger is refused, not rewritten", "[none]") {
   h.good({"vm", "list"});
   h.good({"daemon", "stop"});
   const auto file = database_of(h);
-  {
-    // PRAGMA user_version: big endian at offset 60 of the file.
-    std::fstream f(file, std::ios::binary | std::ios::in | std::ios::out);
-    f.seekp(60);
-    f.write("\0\x0f\x42\x40", 4);
-  }
+  add_migration(file, 1'000'000);
   const auto before = read_file(file);
   const auto r = h.banger({"vm", "list"});
   CHECK(r.status != 0);
@@ -146,7 +159,7 @@ TEST_CASE("a database of a newer banger is refused, not rewritten", "[none]") {
 
 TEST_CASE("a damaged image is an error that names it, and no VM is left", "[none]") {
   home h;
-  damage(find_file(h.top(), "rootfs.img"), 100'000);
+  damage(find_file(h.top(), "rootfs"), 100'000);
   const auto r = h.banger({"vm", "run", "--rm", "--", "true"});
   CHECK(r.status == 125);
   CHECK_THAT(r.err, Contains("tiny"));

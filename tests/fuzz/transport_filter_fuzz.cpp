@@ -47,7 +47,7 @@ node to_node(std::string_view bytes) {
   return id;
 }
 
-void check_passed(const header& h, std::string_view payload, const guard& rules) {
+void check_passed(const frame_header& h, std::string_view payload, const guard& rules) {
   require(h.padding == 0 && h.payload == payload.size() && rules.greeted());
   require(rules.actors() <= limits{}.max_actors);
   switch (h.what) {

@@ -34,6 +34,8 @@ void link_tree(const fs::path& from, const fs::path& to) {
     const auto target = to / entry.path().filename();
     if (entry.is_directory() && !entry.is_symlink())
       link_tree(entry.path(), target);
+    else if (entry.is_symlink())
+      fs::copy_symlink(entry.path(), target);
     else if (entry.is_regular_file() && entry.path().extension() != ".lock")
       fs::create_hard_link(entry.path(), target);
   }
@@ -89,9 +91,12 @@ void home::warm_up() {
     const auto here = top_ / part / "banger";
     fs::create_directories(here);
     fs::permissions(here, fs::perms::owner_all);
-    for (const auto* kind : {"images", "kernels"})
-      if (fs::exists(made / kind))
+    // "host" is what the daemon found out about this machine.
+    for (const auto* kind : {"images", "kernels", "host"})
+      if (fs::is_directory(made / kind))
         link_tree(made / kind, here / kind);
+      else if (fs::exists(made / kind))
+        fs::copy_file(made / kind, here / kind);
   }
 }
 

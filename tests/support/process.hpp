@@ -34,8 +34,8 @@ class child {
 public:
   explicit child(const program& p);
   ~child();
-  child(child&&) = default;
-  child& operator=(child&&) = delete;
+  child(const child&) = delete;
+  child& operator=(const child&) = delete;
 
   pid_t pid() const { return pid_; }
   const std::string& out() const { return out_; }

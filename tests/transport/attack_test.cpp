@@ -11,7 +11,7 @@ using op = frames::operation;
 
 namespace {
 
-std::uint64_t atom(const char* text) {
+std::uint64_t atom(const std::string& text) {
   return static_cast<std::uint64_t>(caf::atom_from_string(text));
 }
 
@@ -59,7 +59,7 @@ struct siege {
     CHECK(newcomer.served());
     const auto rss_now = server.rss_kib();
     INFO("resident before " << rss_before << " KiB, now " << rss_now << " KiB");
-    CHECK(rss_now < rss_before + 16 * 1024);
+    CHECK((!size_tells || rss_now < rss_before + 16 * 1024));
     CHECK(server.stderr_text() == "");
   }
 
@@ -337,7 +337,7 @@ TEST_CASE_METHOD(siege, "a flood is cut off") {
   attacker.greet();
   std::string many;
   for (int i = 0; i < 1000; ++i)
-    many += direct(server.system, status());
+    many += direct(server.system, status(), 0); // from nobody, so there are no answers
   bool open = true;
   for (int i = 0; open && i < 2000; ++i) {
     open = attacker.say(many);
@@ -360,7 +360,7 @@ TEST_CASE_METHOD(siege, "a peer that does not read its answers is cut off") {
   CHECK(server.alive());
   // Not `survives()`: the 16 MiB that may wait are given back to the allocator, not always to the
   // system.
-  CHECK(server.rss_kib() < rss_before + 64 * 1024);
+  CHECK((!size_tells || server.rss_kib() < rss_before + 64 * 1024));
 }
 
 TEST_CASE_METHOD(siege, "monitoring actors that are not published has no effect") {

@@ -17,10 +17,7 @@ struct client_config : caf::actor_system_config {
 };
 
 struct client_node {
-  client_node() {
-    transport::prepare(system);
-    system.await_actors_before_shutdown(false);
-  }
+  client_node() { transport::prepare(system); }
   client_config config;
   caf::actor_system system{config};
 };

@@ -189,7 +189,7 @@ TEST_CASE_METHOD(place, "a daemon without descriptors sheds connections and does
   CHECK(many.back()->closed_within(2s));
   const auto before = server.cpu_seconds();
   CHECK_FALSE(many.front()->closed_within(500ms));
-  CHECK(server.cpu_seconds() - before < 0.1);
+  CHECK(server.cpu_seconds() - before < 0.1 * time_scale());
   CHECK(first.served());
 }
 
@@ -201,7 +201,7 @@ TEST_CASE_METHOD(place, "a connection that never greets is closed in time, one t
   const auto start = clock_type::now();
   CHECK(silent.closed_within(2s));
   CHECK(micros_since(start) > 150'000);
-  CHECK(micros_since(start) < 1'500'000);
+  CHECK(micros_since(start) < 1'500'000 * time_scale());
   CHECK(server.line("refused") == "refused no handshake in time");
   CHECK_FALSE(greeted.closed_within(300ms));
   CHECK(steady.served());
@@ -220,7 +220,7 @@ TEST_CASE_METHOD(place, "what waits for a daemon fails at once when the daemon i
   killer.join();
   REQUIRE_FALSE(answer);
   CHECK(answer.error().code == errc::disconnected);
-  CHECK(micros_since(start) < 1'000'000);
+  CHECK(micros_since(start) < 1'000'000 * time_scale());
   SECTION("and so does what is asked afterwards") {
     const auto late =
         actor::call<daemon_status>(waiting.system, waiting.session.system, 30s, status_atom::value);
@@ -262,8 +262,8 @@ TEST_CASE_METHOD(place, "a daemon learns within 100 ms that a client was killed"
     killed.kill();
     CHECK(server.line("lost") == "lost");
     const auto took = micros_since(start);
-    CHECK(took < 100'000);
-    WARN("a killed client was noticed after " << took / 1000 << " ms");
+    INFO("noticed after " << took << " us");
+    CHECK(took < 100'000 * time_scale());
     killed.wait();
   }
 }
@@ -277,7 +277,8 @@ TEST_CASE_METHOD(place, "clients that come and go leave nothing behind") {
         raw_peer visitor(socket);
         visitor.greet();
         visitor.hear_greeting();
-        visitor.hear(frames::header_size); // CAF's question to the new node: it has been let in
+        // CAF's question to the new node: it has been let in.
+        REQUIRE(visitor.hear(frames::header_size).size() == frames::header_size);
       }
       REQUIRE(server.line("closed") == "closed ");
     }
@@ -286,7 +287,7 @@ TEST_CASE_METHOD(place, "clients that come and go leave nothing behind") {
   const auto rss = server.rss_kib();
   const auto descriptors = server.descriptors();
   visit(1000);
-  CHECK(server.rss_kib() < rss + 512);
+  CHECK((!size_tells || server.rss_kib() < rss + 512));
   CHECK(server.descriptors() <= descriptors + 1);
   CHECK(steady.served());
 }

@@ -264,6 +264,11 @@ void raw_peer::hear_greeting() {
   std::copy_n(payload.begin(), std::min(payload.size(), server.size()), server.begin());
 }
 
+double time_scale() {
+  const char* text = std::getenv("BANGER_TEST_TIME_SCALE");
+  return text == nullptr ? 1 : std::max(1.0, std::atof(text));
+}
+
 double micros_since(clock::time_point start) {
   return std::chrono::duration<double, std::micro>(clock::now() - start).count();
 }

@@ -94,6 +94,22 @@ public:
   int socket = -1;
 };
 
+/// Sanitizers keep freed memory for a while, so nothing can be said about a process's size then.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool size_tells = false;
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+inline constexpr bool size_tells = false;
+#  else
+inline constexpr bool size_tells = true;
+#  endif
+#else
+inline constexpr bool size_tells = true;
+#endif
+
+/// BANGER_TEST_TIME_SCALE, at least 1: how much slower this machine may be.
+double time_scale();
+
 double micros_since(std::chrono::steady_clock::time_point start);
 
 } // namespace banger::test

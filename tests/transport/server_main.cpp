@@ -152,7 +152,6 @@ int main(int argc, char** argv) {
   transport::configure(config, transport::role::daemon);
   caf::actor_system system{config};
   transport::prepare(system);
-  system.await_actors_before_shutdown(false);
   auto vms_handle = system.spawn(vms);
   auto system_handle = system.spawn(system_of);
   auto gateway_handle = system.spawn(gateway, vms_handle, system_handle);
@@ -171,7 +170,14 @@ int main(int argc, char** argv) {
   auto server = transport::publish(
       system, std::move(opts), gateway_handle,
       {transport::admit(system, vms_handle), transport::admit(system, system_handle)});
+  const auto end_all = [&] {
+    for (const auto& each :
+         {caf::actor_cast<caf::actor>(vms_handle), caf::actor_cast<caf::actor>(system_handle),
+          caf::actor_cast<caf::actor>(gateway_handle)})
+      caf::anon_send_exit(each, caf::exit_reason::kill);
+  };
   if (!server) {
+    end_all();
     tell_test("failed " + std::string(to_string(server.error().code)) + " " +
               describe(server.error()));
     return 1;
@@ -179,5 +185,6 @@ int main(int argc, char** argv) {
   tell_test("ready " + std::to_string(gateway_handle.id()) + " " + std::to_string(vms_handle.id()) +
             " " + std::to_string(system_handle.id()));
   std::getchar(); // ends with the test that started it
+  end_all();
   return 0;
 }

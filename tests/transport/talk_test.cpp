@@ -46,6 +46,16 @@ client_actor::behavior_type listen(client_actor::pointer self, const vms_facet& 
   };
 }
 
+// An actor that does not outlive the test, whatever happens.
+struct ended_by_then {
+  template <class Handle>
+  explicit ended_by_then(const Handle& h) : handle(caf::actor_cast<caf::actor>(h)) {}
+  ended_by_then(const ended_by_then&) = delete;
+  ended_by_then& operator=(const ended_by_then&) = delete;
+  ~ended_by_then() { caf::anon_send_exit(handle, caf::exit_reason::kill); }
+  caf::actor handle;
+};
+
 // One accepted connection gets `greeting` and is kept, or is closed if there is none.
 struct impostor {
   folder home;
@@ -107,7 +117,7 @@ TEST_CASE_METHOD(conversation, "an error arrives with all that it said") {
 TEST_CASE_METHOD(conversation, "progress arrives in order and before the end") {
   heard all;
   auto end = all.over.get_future();
-  self.system.spawn(listen, self.session.vms, vm("a", 1000), &all);
+  const ended_by_then listener(self.system.spawn(listen, self.session.vms, vm("a", 1000), &all));
   REQUIRE(end.wait_for(5s) == std::future_status::ready);
   REQUIRE(all.details.size() == 1000);
   for (std::size_t i = 0; i < all.details.size(); ++i)
@@ -184,7 +194,7 @@ TEST_CASE_METHOD(
   };
   auto seen = std::make_shared<count>();
   auto answered = seen->first.get_future(), over = seen->all.get_future();
-  self.system.spawn([&](caf::event_based_actor* asker) -> caf::behavior {
+  const ended_by_then asks(self.system.spawn([&](caf::event_based_actor* asker) -> caf::behavior {
     auto calls = std::make_shared<actor::remote_calls>();
     actor::on_down(asker, [calls](const caf::down_msg& gone) { calls->lost(gone); });
     calls->ask(asker, self.session.system, 5s, status_atom::value)
@@ -203,7 +213,7 @@ TEST_CASE_METHOD(
                     seen->all.set_value();
                 });
     return {[](int) {}};
-  });
+  }));
   REQUIRE(answered.wait_for(5s) == std::future_status::ready);
   server.kill();
   REQUIRE(over.wait_for(1s) == std::future_status::ready);

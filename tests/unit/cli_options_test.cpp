@@ -10,8 +10,7 @@ using namespace banger::cli;
 
 namespace {
 
-const surroundings host{{8, 16 * GiB},
-                        [](const char* name) -> const char* {
+const surroundings host{{8, 16 * GiB}, [](const char* name) -> const char* {
                           return std::strcmp(name, "HERE") == 0 ? "and now" : nullptr;
                         }};
 
@@ -55,10 +54,30 @@ TEST_CASE("default sizes follow the host within their bounds") {
 }
 
 TEST_CASE("every flag of a run reaches the request") {
-  const auto run = understood<run_options>(
-      {"vm", "run", "--rm", "--name", "otter", "--image=tiny", "--vcpu", "3", "--memory", "1G",
-       "--disk-size=16M", "--nat", "--timing", "-q", "--env", "A=b c", "--env", "HERE", "--cwd",
-       "/tmp", "--", "sh", "-c", "echo -- --rm"});
+  const auto run = understood<run_options>({"vm",
+                                            "run",
+                                            "--rm",
+                                            "--name",
+                                            "otter",
+                                            "--image=tiny",
+                                            "--vcpu",
+                                            "3",
+                                            "--memory",
+                                            "1G",
+                                            "--disk-size=16M",
+                                            "--nat",
+                                            "--timing",
+                                            "-q",
+                                            "--env",
+                                            "A=b c",
+                                            "--env",
+                                            "HERE",
+                                            "--cwd",
+                                            "/tmp",
+                                            "--",
+                                            "sh",
+                                            "-c",
+                                            "echo -- --rm"});
   CHECK(run.request.name == "otter");
   CHECK(run.request.vcpu == 3);
   CHECK(run.request.memory_mib == 1024);

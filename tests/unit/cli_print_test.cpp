@@ -1,4 +1,5 @@
 #include "cli/exit_codes.hpp"
+#include "cli/handover.hpp"
 #include "cli/print.hpp"
 #include "cli/progress.hpp"
 #include "cli/resolve.hpp"
@@ -115,8 +116,7 @@ TEST_CASE("times are short and have units") {
 TEST_CASE("the version is one line with commit and time of build") {
   CHECK(version_line({"0.2.0", "abcd123", 1777409150}) ==
         "banger v0.2.0 (commit abcd123, built 2026-04-28T20:45:50Z)\n");
-  CHECK(version_line({"0.2.0", "unknown", 0}) ==
-        "banger v0.2.0 (commit unknown, built unknown)\n");
+  CHECK(version_line({"0.2.0", "unknown", 0}) == "banger v0.2.0 (commit unknown, built unknown)\n");
 }
 
 TEST_CASE("progress fits the width of the terminal, and its time is always seen") {
@@ -168,4 +168,18 @@ TEST_CASE("what cannot be resolved is told in its place, and the rest goes on") 
   CHECK(found[1].vm->name == "otter");
   CHECK(found[2].vm.error().code == errc::not_found);
   CHECK(found[3].vm.error().code == errc::not_found);
+}
+
+TEST_CASE("a newer program takes over, an older one uses what it understands") {
+  const auto daemon = [](std::uint32_t protocol, const char* version, std::uint64_t build) {
+    return hello_reply{protocol, version, "abc", build, 1};
+  };
+  const build_info ours{"0.2.0", "def", 100};
+  CHECK(decide(ours, 1, daemon(1, "0.2.0", 100)) == handover::use);
+  CHECK(decide(ours, 1, daemon(1, "0.2.0", 99)) == handover::retire);
+  CHECK(decide(ours, 1, daemon(1, "0.1.9", 200)) == handover::retire);
+  CHECK(decide(ours, 2, daemon(1, "0.1.9", 200)) == handover::retire);
+  CHECK(decide(ours, 1, daemon(1, "0.3.0", 1)) == handover::use);
+  CHECK(decide(ours, 1, daemon(2, "0.3.0", 1)) == handover::refuse);
+  CHECK(decide(ours, 1, daemon(2, "0.2.0", 100)) == handover::refuse);
 }

@@ -55,10 +55,11 @@ struct playground {
 
 } // namespace
 
-TEST_CASE("a daemon that says ready has started, in its own session and folder, with nothing of ours") {
+TEST_CASE(
+    "a daemon that says ready has started, in its own session and folder, with nothing of ours") {
   playground p;
   p.daemon("exec >" + (p.home / "seen").string() +
-           "\necho \"$1 $2\"; pwd; ls /proc/$$/fd | tr '\\n' ' '; echo; "
+           "\necho \"$*\"; pwd; ls /proc/$$/fd | tr '\\n' ' '; echo; "
            "cut -d' ' -f1,6 /proc/$$/stat; exec >&-; echo ready >&3");
   const int leaked = ::open("/dev/null", O_RDONLY);
   REQUIRE(start_daemon(p.where));
@@ -70,7 +71,7 @@ TEST_CASE("a daemon that says ready has started, in its own session and folder, 
   std::getline(seen, folder);
   std::getline(seen, fds);
   seen >> pid >> session;
-  CHECK(option == "--ready-fd 3");
+  CHECK(option == "--ready-fd 3 --idle-exit 900");
   CHECK(folder == "/");
   // Beyond the four there is only what the shell reads its script from.
   CHECK_THAT(fds, Catch::StartsWith("0 1 ") && Catch::Contains(" 2 3 "));
@@ -108,8 +109,7 @@ TEST_CASE("two that want a daemon at the same time start one") {
   playground p;
   const auto count = p.home / "count", go = p.home / "go";
   REQUIRE(::mkfifo(go.c_str(), 0600) == 0);
-  p.daemon("echo started >>" + count.string() + "; read word <" + go.string() +
-           "; echo $word >&3");
+  p.daemon("echo started >>" + count.string() + "; read word <" + go.string() + "; echo $word >&3");
   std::vector<std::thread> callers;
   std::vector<int> well(2);
   for (std::size_t i = 0; i < 2; ++i)

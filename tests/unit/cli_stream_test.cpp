@@ -89,7 +89,9 @@ public:
     write_all(fd_.get(), out);
   }
 
-  void opened() { send(frame_type::opened, stream_id::in, 0, guest::encode(guest::opened_body{7})); }
+  void opened() {
+    send(frame_type::opened, stream_id::in, 0, guest::encode(guest::opened_body{7}));
+  }
   void data(stream_id s, std::uint64_t at, std::string_view bytes) {
     send(frame_type::data, s, at, bytes);
   }
@@ -120,10 +122,10 @@ struct scene {
     std::thread read_out([&] { collect(out.read.get(), got_out); });
     std::thread read_err([&] { collect(err.read.get(), got_err); });
     unique_fd mine(fds[0]);
-    auto end = is_log ? run_log_stream(std::move(mine), out.write.get())
-                      : run_exec_stream(std::move(mine), {no_stdin ? -1 : in.read.get(),
-                                                          out.write.get(), err.write.get(),
-                                                          signals});
+    auto end = is_log
+                   ? run_log_stream(std::move(mine), out.write.get())
+                   : run_exec_stream(std::move(mine), {no_stdin ? -1 : in.read.get(),
+                                                       out.write.get(), err.write.get(), signals});
     out.write.reset();
     err.write.reset();
     for (auto* t : {&server, &read_out, &read_err})
@@ -275,8 +277,7 @@ TEST_CASE("a reader that stalls stops the acknowledgements, and loses nothing") 
     }
     peer.exited(guest::exit_kind::exited, 0);
   });
-  const auto end =
-      run_exec_stream(unique_fd(fds[0]), {-1, out.write.get(), err.write.get(), -1});
+  const auto end = run_exec_stream(unique_fd(fds[0]), {-1, out.write.get(), err.write.get(), -1});
   server.join();
   out.write.reset();
   reader.join();

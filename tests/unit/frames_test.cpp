@@ -119,7 +119,7 @@ TEST_CASE_METHOD(talk, "one node has one living connection") {
   CHECK(greet(*other).what == action::swallow);
   CHECK_FALSE(other->greeted());
   CHECK(greet(*elsewhere).what == action::close);
-  rules.reset();
+  rules->leave();
   CHECK(nodes->size() == 0);
   CHECK(greet(*make(77)).what == action::pass);
 }

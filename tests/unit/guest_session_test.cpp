@@ -38,7 +38,7 @@ struct conversation {
     parser p(frame_type::opened);
     std::string bytes = "";
     encode(bytes, header{frame_type::opened, stream_id::in, 0, 0, 0}, "");
-    while (s.next_frame(bytes, 32 * 1024)) {
+    while (s.next_frame(bytes, 32768)) {
     }
     p.feed(bytes);
     p.next();

@@ -43,7 +43,7 @@ struct fixture {
   }
 };
 
-std::vector<frame> frames_of(outgoing& stream, std::size_t room = 32 * 1024) {
+std::vector<frame> frames_of(outgoing& stream, std::size_t room = 32768) {
   parser p(frame_type::hello);
   std::string bytes;
   encode(bytes, header{frame_type::hello, stream_id::in, 0, 0, 0}, "");
@@ -176,10 +176,10 @@ TEST_CASE_METHOD(fixture,
   CHECK_FALSE(in.receive(window, "y"));
   in.write_more(events);
   const auto first = in.consumed();
-  CHECK(first == 64 * 1024); // what a pipe holds
+  CHECK(first == 65536); // what a pipe holds
   CHECK_FALSE(in.ack_due());
   std::uint64_t taken = 0;
-  while (taken < 2 * 64 * 1024) {
+  while (taken < 2 * 65536) {
     taken += pipe.take().size();
     turn();
     in.write_more(events);

@@ -269,9 +269,10 @@ TEST_CASE("a confined process reads what the plan names and nothing else") {
 }
 
 TEST_CASE("a confinement without Landlock says so") {
-  CHECK(describe_confinement(0, 0, {false, 1000, 1000, {}}) ==
+  CHECK(describe_confinement(bar_seccomp, 0, {false, 1000, 1000, {}}) ==
         "no landlock (this kernel does not offer it), seccomp");
-  CHECK(describe_confinement(bar_landlock | bar_network | bar_user, 7, {true, 1879048192, 0, {}}) ==
+  CHECK(describe_confinement(bar_landlock | bar_network | bar_user | bar_seccomp, 7,
+                             {true, 1879048192, 0, {}}) ==
         "landlock ABI 7, seccomp, own network namespace, uid 1879048192");
 }
 

@@ -120,7 +120,7 @@ TEST_CASE("kernel and initramfs are opened through inherited descriptors") {
 TEST_CASE("the guest of an emulated machine is told the rate of its clock") {
   CHECK(kernel_command_line(emulated()) ==
         "console=ttyS0 panic=-1 quiet net.ifnames=0 cryptomgr.notests mitigations=off "
-        "tsc_early_khz=2596124");
+        "noreplace-smp tsc_early_khz=2596124");
   CHECK(kernel_command_line(accelerated()) ==
         "console=ttyS0 panic=-1 quiet net.ifnames=0 cryptomgr.notests");
 }

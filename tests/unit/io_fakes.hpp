@@ -33,11 +33,15 @@ using guest::frame_type;
 using guest::header;
 using guest::stream_id;
 
-inline std::pair<unique_fd, unique_fd> socket_pair() {
-  int fds[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-  return {unique_fd(fds[0]), unique_fd(fds[1])};
-}
+struct connected_pair {
+  connected_pair() {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+    near.reset(fds[0]);
+    far.reset(fds[1]);
+  }
+  unique_fd near, far;
+};
 
 /// A folder of its own for each test, gone afterwards.
 struct temporary_folder {
@@ -260,18 +264,16 @@ private:
 /// A link with all its far ends in the test's hands.
 struct fake_machine {
   explicit fake_machine(reactor& r) : loop(r) {
-    auto [agent_near, agent_far] = socket_pair();
-    auto [qmp_near, qmp_far] = socket_pair();
-    auto [console_near, console_far] = socket_pair();
-    agent.emplace(std::move(agent_far));
-    qmp = std::move(qmp_far);
-    console = std::move(console_far);
+    connected_pair to_agent, to_qmp, to_console;
+    agent.emplace(std::move(to_agent.far));
+    qmp = std::move(to_qmp.far);
+    console = std::move(to_console.far);
     hypervisor::running_machine machine;
     machine.process.pid = process.pid();
     machine.pidfd = process.pidfd();
-    machine.agent = std::move(agent_near);
-    machine.qmp = std::move(qmp_near);
-    machine.console = std::move(console_near);
+    machine.agent = std::move(to_agent.near);
+    machine.qmp = std::move(to_qmp.near);
+    machine.console = std::move(to_console.near);
     link = open_link(loop, std::move(machine), console_log(), events.listener());
   }
   ~fake_machine() {

@@ -91,8 +91,8 @@ TEST_CASE("many threads write whole lines while the log rotates, and its size is
   std::set<std::pair<int, int>> seen;
   std::size_t count = 0;
   for (const auto* name : {"bangerd.log.1", "bangerd.log"}) {
-    // What others write between rename and dup3 still goes to the old file.
-    CHECK(std::filesystem::file_size(f.path / name) < 128 * 1024);
+    // What others write during a rotation still goes to the old file, up to as much again.
+    CHECK(std::filesystem::file_size(f.path / name) < 130 * 1024);
     for (const auto& line : lines_of(f.path / name)) {
       CHECK(line["event"] == "tick");
       seen.emplace(line["thread"], line["i"]);

@@ -74,19 +74,18 @@ TEST_CASE("a timer that always sets itself again to the past does not hold back 
 
 TEST_CASE("a handler may unwatch itself and others while both are ready") {
   reactor loop;
-  auto [a, a_far] = socket_pair();
-  auto [b, b_far] = socket_pair();
+  connected_pair a, b;
   int calls = 0;
   const auto handler = [&](std::uint32_t) {
     ++calls;
-    loop.unwatch(a.get());
-    loop.unwatch(b.get());
+    loop.unwatch(a.near.get());
+    loop.unwatch(b.near.get());
   };
   in_reactor(loop, [&] {
-    loop.watch(a.get(), EPOLLIN, handler);
-    loop.watch(b.get(), EPOLLIN, handler);
-    REQUIRE(::write(a_far.get(), "x", 1) == 1);
-    REQUIRE(::write(b_far.get(), "x", 1) == 1);
+    loop.watch(a.near.get(), EPOLLIN, handler);
+    loop.watch(b.near.get(), EPOLLIN, handler);
+    REQUIRE(::write(a.far.get(), "x", 1) == 1);
+    REQUIRE(::write(b.far.get(), "x", 1) == 1);
   });
   in_reactor(loop, [] {});
   in_reactor(loop, [] {});
@@ -95,23 +94,24 @@ TEST_CASE("a handler may unwatch itself and others while both are ready") {
 
 TEST_CASE("an event of a closed descriptor does not reach the next owner of its number") {
   reactor loop;
-  auto [a, a_far] = socket_pair();
-  auto [b, b_far] = socket_pair();
-  const int number = b.get();
+  connected_pair a, b;
+  const int number = b.near.get();
+  int moved = -1;
   int wrong = 0;
   in_reactor(loop, [&] {
-    loop.watch(a.get(), EPOLLIN, [&](std::uint32_t) {
-      loop.unwatch(a.get());
+    loop.watch(a.near.get(), EPOLLIN, [&](std::uint32_t) {
+      loop.unwatch(a.near.get());
       loop.unwatch(number);
-      REQUIRE(::dup3(a_far.get(), number, O_CLOEXEC) == number); // quiet, under b's number
+      moved = ::dup3(a.far.get(), number, O_CLOEXEC); // quiet, under b's number
       loop.watch(number, EPOLLIN, [&](std::uint32_t) { ++wrong; });
     });
     loop.watch(number, EPOLLIN, [](std::uint32_t) {});
-    REQUIRE(::write(a_far.get(), "x", 1) == 1);
-    REQUIRE(::write(b_far.get(), "x", 1) == 1);
+    REQUIRE(::write(a.far.get(), "x", 1) == 1);
+    REQUIRE(::write(b.far.get(), "x", 1) == 1);
   });
   in_reactor(loop, [] {});
   in_reactor(loop, [] {});
+  CHECK(moved == number);
   CHECK(wrong == 0);
   in_reactor(loop, [&] { loop.unwatch(number); });
 }

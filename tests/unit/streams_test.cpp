@@ -140,7 +140,7 @@ TEST_CASE("frames that arrive in single bytes, on both sides, are relayed whole"
 
 TEST_CASE("a token opens one stream, once, and not for long") {
   stream_limits limits;
-  limits.token_life = 150ms;
+  limits.token_life = 1s;
   house h(limits);
   fake_machine m(h.loop);
   m.agent->hello();
@@ -151,7 +151,7 @@ TEST_CASE("a token opens one stream, once, and not for long") {
   m.agent->expect(frame_type::open);
   CHECK(h.connect(token).expect_end().find("token") != std::string::npos);
   const auto late = h.server->offer_exec(m.link, command("true"));
-  std::this_thread::sleep_for(250ms);
+  std::this_thread::sleep_for(1200ms);
   CHECK(h.connect(late).expect_end().find("too old") != std::string::npos);
   CHECK(h.connect(std::string(32, '0')).expect_end().find("unknown") != std::string::npos);
   auto upper = h.server->offer_exec(m.link, command("true"));
@@ -164,15 +164,15 @@ TEST_CASE("a token opens one stream, once, and not for long") {
 
 TEST_CASE("a connection that shows no token is closed, and their number is bounded") {
   stream_limits limits;
-  limits.token_wait = 100ms;
+  limits.token_wait = 600ms;
   limits.connections = 2;
   house h(limits);
   auto a = h.connect("");
   auto b = h.connect("0123");
   auto third = h.connect("");
-  CHECK(third.closed(90ms)); // at once
-  CHECK(a.closed(1000ms));
-  CHECK(b.closed(1000ms));
+  CHECK(third.closed(500ms)); // at once
+  CHECK(a.closed());
+  CHECK(b.closed());
 }
 
 TEST_CASE("a client that goes away ends its command in the guest") {

@@ -1,0 +1,271 @@
+// One VM, its machine and its directory, one message at a time.
+#include "tests/actor/stage.hpp"
+
+using namespace banger;
+using namespace banger::test;
+using messages::finished;
+using messages::progress;
+using messages::vm_view;
+
+namespace {
+
+/// Writes down what the VM tells its directory.
+struct heard {
+  std::vector<std::string> stages;
+  std::vector<finished> ends;
+  vm_view last;
+};
+
+struct conversation : stage {
+  script s;
+  heard h;
+  vm::vm_listener directory = keep(system.spawn([this]() -> vm::vm_listener::behavior_type {
+    return {[this](const vm_view& v) { h.last = v; },
+            [this](const progress& p) { h.stages.push_back(p.stage); },
+            [this](const finished& f) { h.ends.push_back(f); }};
+  }));
+  vm::machine_actor host = machine(s);
+  vm::vm_actor otter;
+
+  void wake(vm::record r, vm::recovery then = vm::recovery::keep) {
+    otter =
+        keep(vm::spawn_vm(system, std::move(r), store, host,
+                          vm::compose(vm::standard_capabilities()), "/vms/otter", directory, then));
+    scheduler.run();
+  }
+
+  void order(const std::string& op, vm::verb what) {
+    client->send(otter, vm::order_atom::value, vm::order{op, what});
+  }
+
+  void run(const std::string& op, vm::verb what) {
+    order(op, what);
+    scheduler.run();
+  }
+
+  errc end_of(const std::string& op) const {
+    for (const auto& f : h.ends)
+      if (f.op == op)
+        return static_cast<errc>(f.error.code);
+    FAIL("operation " + op + " did not end");
+    return errc::none;
+  }
+
+  messages::vm_detail look() { return ask<messages::vm_detail>(otter, messages::show_atom::value); }
+};
+
+const std::vector<std::string> whole_start = {"do image",     "do folder", "do root-disk",
+                                              "do work-disk", "do launch", "do hello",
+                                              "do configure"};
+
+} // namespace
+
+TEST_CASE_METHOD(conversation,
+                 "a create does its steps in order, tells each, and leaves the VM running") {
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  CHECK(s.said == whole_start);
+  CHECK(h.stages == std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "launch",
+                                             "hello", "configure"});
+  CHECK(end_of("op-1") == errc::none);
+  CHECK(h.last.state == "running");
+  CHECK(look().pid == 4711);
+  CHECK(h.ends.front().stages.size() == 7);
+}
+
+TEST_CASE_METHOD(
+    conversation,
+    "a create that breaks is undone in reverse, from the step that broke, and leaves no VM") {
+  s.breaks_at = "launch";
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  CHECK(s.said == std::vector<std::string>{"do image", "do folder", "do root-disk", "do work-disk",
+                                           "do launch", "undo launch", "undo work-disk",
+                                           "undo root-disk", "undo folder", "undo image"});
+  CHECK(end_of("op-1") == errc::operation_failed);
+  CHECK(h.ends.front().error.what == "launch broke");
+  CHECK(h.ends.front().error.operation == "op-1");
+  CHECK(h.last.state == "deleted");
+}
+
+TEST_CASE_METHOD(conversation, "a boot that hangs once is tried again, counted and shown") {
+  s.breaks_at = "hello";
+  s.breaks_with = errc::timed_out;
+  s.times = 1;
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  CHECK(end_of("op-1") == errc::none);
+  CHECK(look().start_retries == 1);
+  CHECK(std::count(h.stages.begin(), h.stages.end(), "retry") == 1);
+  CHECK(std::count(s.said.begin(), s.said.end(), "do launch") == 2);
+  CHECK(std::count(s.said.begin(), s.said.end(), "undo launch") == 1);
+  CHECK(std::count(s.said.begin(), s.said.end(), "do root-disk") == 1);
+}
+
+TEST_CASE_METHOD(conversation, "a boot that hangs twice fails") {
+  s.breaks_at = "hello";
+  s.breaks_with = errc::timed_out;
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  CHECK(end_of("op-1") == errc::timed_out);
+  CHECK(h.last.state == "deleted");
+}
+
+TEST_CASE_METHOD(
+    conversation,
+    "a start that breaks leaves the VM in error with the reason, and delete still works") {
+  s.breaks_at = "configure";
+  wake(some_vm("otter", vm::state::stopped));
+  run("op-1", vm::verb::start);
+  CHECK(look().view.state == "error");
+  CHECK(look().last_error.find("configure broke") != std::string::npos);
+  run("op-2", vm::verb::remove);
+  CHECK(end_of("op-2") == errc::none);
+  CHECK(h.last.state == "deleted");
+}
+
+TEST_CASE_METHOD(conversation,
+                 "a stop that arrives during a start waits for it; show waits for neither") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter"));
+  order("op-1", vm::verb::create);
+  order("op-2", vm::verb::stop);
+  scheduler.run();
+  CHECK(look().view.operation == "hello");
+  CHECK(look().view.queued == 1);
+  CHECK(h.ends.empty());
+  CHECK(std::count(s.said.begin(), s.said.end(), "do shutdown") == 0);
+}
+
+TEST_CASE_METHOD(
+    conversation,
+    "a cancel ends the step that runs, undoes it, and the next operation gets its turn") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter", vm::state::stopped));
+  order("op-1", vm::verb::start);
+  order("op-2", vm::verb::stop);
+  scheduler.run();
+  CHECK(ask<bool>(otter, messages::cancel_atom::value, std::string("op-1")));
+  CHECK(end_of("op-1") == errc::cancelled);
+  CHECK(end_of("op-2") == errc::none);
+  CHECK(look().view.state == "stopped");
+  CHECK(std::count(s.said.begin(), s.said.end(), "undo launch") == 1);
+}
+
+TEST_CASE_METHOD(conversation, "a cancel at any step of a create leaves nothing") {
+  for (const auto& step :
+       {"image", "folder", "root-disk", "work-disk", "launch", "hello", "configure"}) {
+    conversation c;
+    c.s.hangs = {step};
+    c.wake(some_vm("otter"));
+    c.run("op-1", vm::verb::create);
+    CHECK(c.ask<bool>(c.otter, messages::cancel_atom::value, std::string("op-1")));
+    CHECK(c.end_of("op-1") == errc::cancelled);
+    CHECK(c.h.last.state == "deleted");
+    CHECK(c.s.said.back() == "undo image");
+  }
+}
+
+TEST_CASE_METHOD(conversation, "an operation that still waits is cancelled without being begun") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter"));
+  order("op-1", vm::verb::create);
+  order("op-2", vm::verb::remove);
+  scheduler.run();
+  CHECK(ask<bool>(otter, messages::cancel_atom::value, std::string("op-2")));
+  CHECK(end_of("op-2") == errc::cancelled);
+  CHECK_FALSE(ask<bool>(otter, messages::cancel_atom::value, std::string("op-2")));
+}
+
+TEST_CASE_METHOD(conversation, "operations behind a delete are told that the VM is gone") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter"));
+  order("op-1", vm::verb::create);
+  order("op-2", vm::verb::remove);
+  order("op-3", vm::verb::start);
+  scheduler.run();
+  client->send(otter, messages::cancel_atom::value, std::string("op-1"));
+  scheduler.run();
+  CHECK(end_of("op-3") == errc::not_found);
+}
+
+TEST_CASE_METHOD(conversation, "the queue is bounded, and what does not fit is told so at once") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter"));
+  for (int i = 0; i < 17; ++i)
+    order("op-" + std::to_string(i), vm::verb::stop);
+  order("op-0a", vm::verb::create);
+  scheduler.run();
+  // Stops of a created VM end at once, so only what waits behind the hanging create can pile up.
+  for (int i = 0; i < 17; ++i)
+    order("op-b" + std::to_string(i), vm::verb::stop);
+  scheduler.run();
+  CHECK(end_of("op-b16") == errc::busy);
+  CHECK(look().view.queued == 15);
+}
+
+TEST_CASE_METHOD(
+    conversation,
+    "a guest that powers itself off is stopped, one that dies is in error with the reason") {
+  for (const bool orderly : {true, false}) {
+    conversation c;
+    c.wake(some_vm("otter", vm::state::running));
+    c.client->send(c.otter,
+                   vm::machine_ended{orderly ? "" : "the hypervisor ended unexpectedly", "panic"});
+    c.scheduler.run();
+    CHECK(c.look().view.state == (orderly ? "stopped" : "error"));
+    CHECK((c.look().last_error.find("panic") != std::string::npos) != orderly);
+    CHECK(c.look().pid == 0);
+  }
+}
+
+TEST_CASE_METHOD(conversation, "exec reaches a running VM only") {
+  wake(some_vm("otter", vm::state::stopped));
+  client->send(otter, messages::exec_atom::value,
+               messages::exec_request{"otter", {"true"}, {}, {}, false});
+  scheduler.run();
+  bool refused = false;
+  client->receive(
+      [&](const caf::error& e) { refused = actor::from_error(e).code == errc::not_running; },
+      caf::after(0s) >> [] { FAIL("no answer"); });
+  CHECK(refused);
+  run("op-1", vm::verb::start);
+  const auto ticket = ask<messages::stream_ticket>(
+      otter, messages::exec_atom::value, messages::exec_request{"otter", {"true"}, {}, {}, false});
+  CHECK(ticket.token == "token");
+}
+
+TEST_CASE_METHOD(conversation,
+                 "a daemon start adopts what runs and sweeps or removes what was cut off") {
+  SECTION("adopt") {
+    wake(some_vm("otter", vm::state::running), vm::recovery::adopt);
+    CHECK(s.said == std::vector<std::string>{"adopt"});
+    CHECK(look().view.state == "running");
+  }
+  SECTION("sweep") {
+    wake(some_vm("otter", vm::state::created), vm::recovery::sweep);
+    CHECK(s.said == std::vector<std::string>{"do kill", "do release"});
+    CHECK(look().view.state == "stopped");
+  }
+  SECTION("remove") {
+    wake(some_vm("otter", vm::state::created), vm::recovery::remove);
+    CHECK(s.said == std::vector<std::string>{"do kill", "do release", "do files"});
+    CHECK(h.last.state == "deleted");
+  }
+  SECTION("it ended while nobody watched") {
+    wake(some_vm("otter", vm::state::running), vm::recovery::stopped);
+    CHECK(look().view.state == "error");
+    CHECK_FALSE(look().last_error.empty());
+  }
+}
+
+TEST_CASE_METHOD(conversation,
+                 "a machine that never answers fails the step at its deadline, in virtual time") {
+  s.hangs = {"launch", "undo"};
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  CHECK(h.ends.empty());
+  scheduler.advance_time(3h);
+  scheduler.run();
+  CHECK(end_of("op-1") == errc::timed_out);
+}

@@ -1,0 +1,219 @@
+// The directory and its clients, with VMs whose machines are doubles.
+#include "actors/vms/vms.hpp"
+#include "tests/actor/stage.hpp"
+
+using namespace banger;
+using namespace banger::test;
+using namespace banger::messages;
+
+namespace {
+
+struct inbox {
+  std::vector<progress> news;
+  std::vector<finished> ends;
+};
+
+struct client_double : actor::state_base {
+  static inline const char* name = "client";
+};
+
+// A client as the CLI has it: asks, and hears of the end.
+client_actor::behavior_type client_behavior(client_actor::stateful_pointer<client_double>,
+                                            inbox* in) {
+  return {[in](const progress& p) { in->news.push_back(p); },
+          [in](const finished& f) { in->ends.push_back(f); }};
+}
+
+struct town : stage {
+  script s;
+  inbox in;
+  std::vector<vm::vm_actor> made;
+  vms::vms_actor vms;
+  client_actor otto = keep(system.spawn(client_behavior, &in));
+
+  town() { open({}); }
+
+  void open(std::vector<vms::found_vm> found) {
+    vms::surroundings around;
+    around.make_vm = [this](vm::record r, vm::vm_listener directory, vm::recovery then) {
+      made.push_back(keep(vm::spawn_vm(system, std::move(r), store, machine(s),
+                                       vm::compose(vm::standard_capabilities()), "/vms",
+                                       std::move(directory), then)));
+      return made.back();
+    };
+    around.offer_log = [](const std::string& id, bool follow) { return id + (follow ? "+" : ""); };
+    around.limits = {4, 8 * GiB};
+    vms = keep(vms::spawn_vms(system, std::move(found), std::move(around)));
+    scheduler.run();
+  }
+
+  // Says it as `otto`, so that he is the listener.
+  template <class Request>
+  void begin(const Request& request) {
+    caf::send_as(caf::actor_cast<caf::actor>(otto), vms, begin_atom::value, request);
+    scheduler.run();
+  }
+
+  failure refusal(const create_request& request) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->request(vms, caf::infinite, begin_atom::value, request);
+    scheduler.run();
+    client->receive([](const op_ticket&) {},
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why;
+  }
+
+  std::vector<vm_view> list() { return ask<std::vector<vm_view>>(vms, list_atom::value); }
+};
+
+create_request good(const std::string& name, bool ephemeral = false) {
+  return {name, "tiny", 1, 256, 64 * MiB, false, ephemeral};
+}
+
+} // namespace
+
+TEST_CASE_METHOD(town, "a create is announced to the one who asked, and listed") {
+  begin(good("otter"));
+  REQUIRE(in.ends.size() == 1);
+  CHECK(in.ends.front().error.code == 0);
+  CHECK(in.ends.front().vm.name == "otter");
+  REQUIRE(list().size() == 1);
+  CHECK(list().front().state == "running");
+  CHECK_FALSE(in.news.empty());
+}
+
+TEST_CASE_METHOD(town, "bad input is refused field by field and leaves no VM") {
+  const auto with = [](auto change) {
+    auto r = good("otter");
+    change(r);
+    return r;
+  };
+  CHECK(refusal(with([](auto& r) { r.name = "Otter"; })).why.find("position 1") !=
+        std::string::npos);
+  CHECK(refusal(with([](auto& r) { r.name = std::string(64, 'a'); })).why.find("max is 63") !=
+        std::string::npos);
+  CHECK(refusal(with([](auto& r) { r.image = "../etc"; })).code == errc::bad_request);
+  CHECK(refusal(with([](auto& r) { r.image = "gentoo"; })).code == errc::not_found);
+  CHECK(refusal(with([](auto& r) { r.vcpu = 0; })).what == "invalid vCPU count 0");
+  CHECK(refusal(with([](auto& r) { r.vcpu = -1; })).code == errc::bad_request);
+  CHECK(refusal(with([](auto& r) { r.vcpu = 5; })).why == "this host has 4 CPUs");
+  CHECK(refusal(with([](auto& r) { r.memory_mib = 0; })).code == errc::bad_request);
+  CHECK(refusal(with([](auto& r) { r.memory_mib = INT64_MAX; })).why == "this host has 8 GiB");
+  CHECK(refusal(with([](auto& r) { r.disk_bytes = 1; })).code == errc::bad_request);
+  CHECK(refusal(with([](auto& r) { r.disk_bytes = UINT64_MAX; })).code == errc::bad_request);
+  CHECK(list().empty());
+  CHECK(s.said.empty());
+}
+
+TEST_CASE_METHOD(town, "a taken name is refused, and free again after the VM is gone") {
+  begin(good("otter"));
+  CHECK(refusal(good("otter")).code == errc::already_exists);
+  begin(verb_request{"delete", "otter"});
+  CHECK(list().empty());
+  CHECK(refusal(good("otter")).code == errc::none);
+}
+
+TEST_CASE_METHOD(town, "a create that fails leaves neither a VM nor its name") {
+  s.breaks_at = "root-disk";
+  begin(good("otter"));
+  REQUIRE(in.ends.size() == 1);
+  CHECK(in.ends.front().error.what == "root-disk broke");
+  CHECK(list().empty());
+}
+
+TEST_CASE_METHOD(town, "the list answers while a start hangs, and names the step") {
+  s.hangs = {"hello"};
+  begin(good("otter"));
+  REQUIRE(list().size() == 1);
+  CHECK(list().front().operation == "hello");
+}
+
+TEST_CASE_METHOD(
+    town,
+    "when the client of an ephemeral VM is lost, its create is cancelled and the VM deleted") {
+  for (const bool during_create : {true, false}) {
+    town t;
+    if (during_create)
+      t.s.hangs = {"hello"};
+    t.begin(good("otter", true));
+    REQUIRE(t.list().size() == 1);
+    caf::anon_send_exit(t.otto, caf::exit_reason::kill);
+    t.scheduler.run();
+    CHECK(t.list().empty());
+  }
+}
+
+TEST_CASE_METHOD(town, "when the client of a lasting VM is lost, the VM stays") {
+  begin(good("otter"));
+  caf::anon_send_exit(otto, caf::exit_reason::kill);
+  scheduler.run();
+  CHECK(list().size() == 1);
+}
+
+TEST_CASE_METHOD(town,
+                 "a VM actor that dies of a bug fails its operations and leaves the others alone") {
+  s.hangs = {"hello"};
+  begin(good("otter"));
+  begin(good("heron"));
+  caf::anon_send_exit(made.front(), caf::exit_reason::kill);
+  scheduler.run();
+  REQUIRE(in.ends.size() == 1);
+  CHECK(in.ends.front().error.what == "the VM's actor failed");
+  const auto seen = list();
+  REQUIRE(seen.size() == 2);
+  CHECK(std::count_if(seen.begin(), seen.end(), [](const auto& v) { return v.state == "error"; }) ==
+        1);
+  CHECK(std::count_if(seen.begin(), seen.end(),
+                      [](const auto& v) { return v.operation == "hello"; }) >= 1);
+}
+
+TEST_CASE_METHOD(town, "a drain takes no new operations and answers when the last one has ended") {
+  s.hangs = {"hello"};
+  begin(good("otter"));
+  const auto drained = [this] {
+    bool answered = false;
+    client->receive([&] { answered = true; }, caf::after(0s) >> [] {});
+    return answered;
+  };
+  client->send(vms, vms::drain_atom::value);
+  scheduler.run();
+  CHECK_FALSE(drained());
+  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, cancel_atom::value, in.news.front().op);
+  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, begin_atom::value, good("heron"));
+  scheduler.run();
+  CHECK(drained());
+  CHECK(in.ends.size() == 1);
+  CHECK(list().empty());
+}
+
+TEST_CASE_METHOD(town, "unknown verbs and unknown VMs are told apart") {
+  const auto ask_verb = [this](const std::string& verb, const std::string& ref) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->request(vms, caf::infinite, begin_atom::value, verb_request{verb, ref});
+    scheduler.run();
+    client->receive([](const op_ticket&) {},
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why.code;
+  };
+  CHECK(ask_verb("explode", "otter") == errc::unknown_method);
+  CHECK(ask_verb("sweep", "otter") == errc::unknown_method);
+  CHECK(ask_verb("create", "otter") == errc::unknown_method);
+  CHECK(ask_verb("stop", "otter") == errc::not_found);
+}
+
+TEST_CASE_METHOD(
+    town, "a burst of news reaches the client at most ten times a second, its last word included") {
+  s.hangs = {"image"};
+  begin(good("otter"));
+  const auto op = in.news.front().op;
+  const auto before = in.news.size();
+  for (int i = 0; i < 50; ++i)
+    client->send(vms, progress{op, "image", "part " + std::to_string(i), 0});
+  scheduler.run();
+  scheduler.advance_time(100ms);
+  scheduler.run();
+  CHECK(in.news.size() - before <= 2);
+  CHECK(in.news.back().detail == "part 49");
+}

@@ -1,0 +1,186 @@
+// Measures and prints; judges nothing. Floors and figures come from the same run, in turn, so that
+// a busy machine is busy for both.
+#include "tests/bench/bare.hpp"
+#include "tests/bench/table.hpp"
+#include "tests/support/home.hpp"
+#include "tests/support/procfs.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <unistd.h>
+
+namespace {
+
+using namespace banger;
+using namespace banger::bench;
+using test::json;
+using test::words;
+
+constexpr int rounds = 15;
+constexpr std::uint64_t MB = 1'000'000;
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::cerr << "bench: " << why << '\n';
+  std::exit(1);
+}
+
+std::string text(const char* form, double value) {
+  char out[64];
+  std::snprintf(out, sizeof out, form, value);
+  return out;
+}
+
+// Milliseconds that a whole process takes, from fork to its end.
+double time_of(const test::program& p) {
+  const auto begun = test::clock::now();
+  test::child c(p);
+  c.end_input();
+  if (const int status = c.wait(test::boot_time); status != 0)
+    give_up(p.argv[0] + " ended with " + std::to_string(status) + ": " + c.err());
+  return std::chrono::duration<double, std::milli>(test::clock::now() - begun).count();
+}
+
+void must(test::home& h, const words& args) {
+  if (const auto r = h.banger(args); r.status != 0)
+    give_up("banger " + args[0] + " " + args[1] + ": " + r.err);
+}
+
+double sum_of_our_stages(const json& shown) {
+  double sum = 0;
+  for (const auto& stage : shown.at("last_start"))
+    if (stage.at("ours").get<bool>())
+      sum += stage.at("micros").get<double>() / 1000;
+  return sum;
+}
+
+void bench_cold_run(test::home& h) {
+  auto harness = bare::make(h.state(), h.cache(), test::bin("banger-init"), h.top() / "bare");
+  if (!harness)
+    give_up(describe(harness.error()));
+  pairs cold;
+  const auto run = h.command({"vm", "run", "--rm", "--image", "tiny", "--", "true"});
+  for (int i = 0; i < rounds; ++i) {
+    const auto least = harness->run();
+    if (!least)
+      give_up("bare harness: " + describe(least.error()));
+    cold.floor.push_back(least->off_ms);
+    cold.ours.push_back(time_of(run));
+  }
+  print_row("cold vm run --rm --image tiny -- true [ms]", spread(cold.floor), spread(cold.ours),
+            text("%+.1f", cold.over()), "<= +80");
+}
+
+void bench_our_steps(test::home& h) {
+  figures steps;
+  for (int i = 0; i < 3; ++i) {
+    must(h, {"vm", "create", "--name", "steps"});
+    steps.push_back(sum_of_our_stages(h.show("steps")));
+    must(h, {"vm", "delete", "steps"});
+  }
+  print_row("our own steps of a start, as --timing [ms]", "-", spread(steps), "", "<= 40");
+}
+
+void bench_commands(test::home& h) {
+  pairs list, exec;
+  const test::program floor{{test::bin("banger_floor")}, h.env};
+  const auto vm_list = h.command({"vm", "list"});
+  const auto vm_exec = h.command({"vm", "exec", "warm", "--", "true"});
+  for (int i = 0; i < 2 * rounds; ++i) {
+    list.floor.push_back(time_of(floor));
+    list.ours.push_back(time_of(vm_list));
+    exec.ours.push_back(time_of(vm_exec));
+  }
+  exec.floor = list.ours;
+  print_row("vm list over loading the libraries [ms]", spread(list.floor), spread(list.ours),
+            text("%+.1f", list.over()), "<= +3");
+  print_row("warm vm exec -- true over vm list [ms]", spread(exec.floor), spread(exec.ours),
+            text("%+.1f", exec.over()), "<= +15");
+}
+
+// MB/s of 100 MB through a stream of `vm exec`, and through a pipe between two processes of the
+// host.
+double rate(const test::program& p, bool into) {
+  auto with_pipe = p;
+  with_pipe.in = into ? test::input::pipe : test::input::empty;
+  const std::string block(256 * 1024, 'x');
+  std::uint64_t left = 100 * MB, got = 0;
+  const auto begun = test::clock::now();
+  test::child c(with_pipe);
+  if (into)
+    c.feed([&] {
+      const auto size = std::min<std::uint64_t>(left, block.size());
+      left -= size;
+      return block.substr(0, size);
+    });
+  c.drain([&](std::string_view bytes) { got += bytes.size(); });
+  if (const int status = c.wait(test::boot_time); status != 0)
+    give_up("a stream ended with " + std::to_string(status) + ": " + c.err());
+  const auto seconds = std::chrono::duration<double>(test::clock::now() - begun).count();
+  if (!into && got != 100 * MB)
+    give_up("a stream gave " + std::to_string(got) + " bytes");
+  return 100 / seconds;
+}
+
+void bench_streams(test::home& h) {
+  const words swallow{"sh", "-c", "cat > /dev/null"};
+  const words give{"dd", "if=/dev/zero", "bs=1000000", "count=100", "status=none"};
+  const words guest_give{"sh", "-c", "dd if=/dev/zero bs=1000000 count=100 2>/dev/null"};
+  const auto in_guest = [&](const words& command) {
+    words all{"vm", "exec", "warm", "--"};
+    all.insert(all.end(), command.begin(), command.end());
+    return h.command(all);
+  };
+  pairs in, out;
+  for (int i = 0; i < rounds; ++i) {
+    in.floor.push_back(rate({swallow, h.env}, true));
+    in.ours.push_back(rate(in_guest(swallow), true));
+    out.floor.push_back(rate({give, h.env}, false));
+    out.ours.push_back(rate(in_guest(guest_give), false));
+  }
+  print_row("exec stdin (floor: a pipe on the host) [MB/s]", spread(in.floor), spread(in.ours), "",
+            ">= 100");
+  print_row("exec stdout (floor: a pipe on the host) [MB/s]", spread(out.floor), spread(out.ours),
+            "", ">= 100");
+}
+
+void bench_memory(test::home& h) {
+  const auto vmm = h.show("warm").at("pid").get<pid_t>();
+  const double guest_mib = static_cast<double>(test::status_number(vmm, "VmRSS")) / 1024;
+  must(h, {"vm", "delete", "warm"});
+  must(h, {"daemon", "stop"});
+  must(h, {"vm", "list"});
+  const auto daemon = h.daemon_pid();
+  ::sleep(2);
+  const auto before = test::wake_ups(daemon);
+  ::sleep(5);
+  const auto woken = test::wake_ups(daemon) - before;
+  print_row("QEMU RSS, 256 MiB tiny guest [MiB]", "256.0 + its own", text("%.1f", guest_mib), "",
+            "<= 260");
+  print_row("idle daemon RSS [MiB]", "-",
+            text("%.1f", static_cast<double>(test::status_number(daemon, "VmRSS")) / 1024), "",
+            "<= 16");
+  print_row("idle daemon wake-ups in 5 s", "0", std::to_string(woken), "", "0");
+}
+
+void bench_all() {
+  test::home h(test::home::images::none);
+  must(h, {"vm", "run", "--rm", "--image", "tiny", "--", "true"});
+  std::printf("medians of %d pairs, first to ninth decile in parentheses\n\n", rounds);
+  print_head();
+  bench_cold_run(h);
+  bench_our_steps(h);
+  must(h, {"vm", "create", "--image", "tiny", "--name", "warm", "--memory", "256"});
+  must(h, {"vm", "exec", "warm", "--", "true"});
+  bench_commands(h);
+  bench_streams(h);
+  bench_memory(h);
+  h.close();
+}
+
+} // namespace
+
+// A test case by its form only: it fails when something could not be measured.
+TEST_CASE("bench") { bench_all(); }

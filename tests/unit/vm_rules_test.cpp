@@ -1,0 +1,130 @@
+#include "actors/vm/capability.hpp"
+#include "actors/vm/ids.hpp"
+#include "actors/vm/rules.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace banger;
+using namespace banger::vm;
+
+namespace {
+
+record some_vm(state now, bool ephemeral = false) {
+  return {*vm_id::parse("0123456789ab"),
+          *vm_name::parse("otter"),
+          {*image_name::parse("tiny"), 1, 256, 64 * MiB, false, ephemeral},
+          now,
+          {},
+          {},
+          1,
+          {}};
+}
+
+const step_table table = compose(standard_capabilities());
+
+std::vector<std::string> names(const std::vector<step>& steps) {
+  std::vector<std::string> all;
+  for (const auto& s : steps)
+    all.push_back(s.name);
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("the start table is composed from the capabilities, host first, guest last") {
+  CHECK(names(table.start) == std::vector<std::string>{"image", "folder", "root-disk", "work-disk",
+                                                       "launch", "hello", "configure"});
+}
+
+TEST_CASE("a running VM cannot be started, and the error says what to do instead") {
+  const auto todo = decide(some_vm(state::running), verb::start, table);
+  REQUIRE_FALSE(todo);
+  CHECK(todo.error().code == errc::bad_request);
+  CHECK(todo.error().remedy.find("banger vm exec otter") != std::string::npos);
+}
+
+TEST_CASE("stopping what does not run has nothing to do and keeps the state") {
+  for (auto now : {state::created, state::stopped}) {
+    const auto todo = decide(some_vm(now), verb::stop, table);
+    REQUIRE(todo);
+    CHECK(todo->steps.empty());
+    CHECK(todo->settled == now);
+  }
+}
+
+TEST_CASE("stop and delete are legal from every state") {
+  for (auto now : {state::created, state::running, state::stopped, state::error}) {
+    CHECK(decide(some_vm(now), verb::stop, table));
+    const auto gone = decide(some_vm(now), verb::remove, table);
+    REQUIRE(gone);
+    CHECK(gone->gone);
+  }
+}
+
+TEST_CASE("only a boot that timed out is begun again, and only once, from its first boot step") {
+  const auto p = *decide(some_vm(state::created), verb::create, table);
+  const auto at = [&](std::string_view name) {
+    std::size_t i = 0;
+    while (p.steps[i].name != name)
+      ++i;
+    return i;
+  };
+  const failure late{errc::timed_out, {}, {}, {}, {}},
+      broken{errc::operation_failed, {}, {}, {}, {}};
+  CHECK(retry_from(p, at("hello"), late, 0) == at("launch"));
+  CHECK(retry_from(p, at("configure"), late, 0) == at("launch"));
+  CHECK_FALSE(retry_from(p, at("hello"), late, 1));
+  CHECK_FALSE(retry_from(p, at("hello"), broken, 0));
+  CHECK_FALSE(retry_from(p, at("image"), late, 0));
+}
+
+TEST_CASE("a create that failed leaves no VM, a start that failed leaves it in error, a cancelled "
+          "start stopped") {
+  const failure why{errc::operation_failed, "no", {}, {}, {}},
+      cancelled{errc::cancelled, "no", {}, {}, {}};
+  CHECK(after_failure(some_vm(state::created), verb::create, why).gone);
+  CHECK(after_failure(some_vm(state::created), verb::create, cancelled).gone);
+  CHECK(after_failure(some_vm(state::stopped), verb::start, why).now == state::error);
+  CHECK(after_failure(some_vm(state::stopped), verb::start, cancelled).now == state::stopped);
+}
+
+TEST_CASE("a verb that is refused changes no state") {
+  const failure refused{errc::bad_request, "no", {}, {}, {}};
+  CHECK(after_failure(some_vm(state::running), verb::start, refused).now == state::running);
+}
+
+TEST_CASE("what a daemon start does follows from journal and evidence, and is never 'unknown'") {
+  using r = recovery;
+  const auto at_rest = some_vm(state::stopped), runs = some_vm(state::running);
+  CHECK(recover(at_rest, {}, false) == r::keep);
+  CHECK(recover(at_rest, {}, true) == r::sweep);
+  CHECK(recover(runs, {}, true) == r::adopt);
+  CHECK(recover(runs, {}, false) == r::stopped);
+  for (bool lives : {false, true}) {
+    CHECK(recover(some_vm(state::created), verb::create, lives) == r::remove);
+    CHECK(recover(at_rest, verb::start, lives) == r::sweep);
+    CHECK(recover(runs, verb::stop, lives) == r::sweep);
+    CHECK(recover(runs, verb::remove, lives) == r::remove);
+    CHECK(recover(some_vm(state::running, true), {}, lives) == r::remove);
+  }
+}
+
+TEST_CASE("clients may ask for verbs by their names only") {
+  CHECK(parse_verb("stop") == verb::stop);
+  CHECK(parse_verb("delete") == verb::remove);
+  CHECK(parse_verb("DELETE").error().code == errc::unknown_method);
+  CHECK(parse_verb("").error().code == errc::unknown_method);
+}
+
+TEST_CASE("ids are inside their grammar and do not repeat") {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const auto id = random_hex(12);
+    CHECK(vm_id::parse(id));
+    seen.insert(id);
+  }
+  CHECK(seen.size() == 1000);
+  CHECK(new_operation_id().size() == 9);
+}

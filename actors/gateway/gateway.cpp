@@ -140,6 +140,7 @@ private:
 system_actor::behavior_type system_behavior(system_actor::stateful_pointer<system_state> self,
                                             vms::vms_actor vms, system_options options) {
   static_assert(actor::sound_state<system_state>);
+  actor::make_sturdy(self);
   auto& s = self->state;
   s.init(self, std::move(vms), std::move(options));
   return {
@@ -160,6 +161,7 @@ gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<ga
                                               const vms_facet& vms, const system_facet& facet,
                                               const system_actor& itself) {
   static_assert(actor::sound_state<gateway_state>);
+  actor::make_sturdy(self);
   return {
       [vms, facet](hello_atom, const hello_request& asker)
           -> caf::result<hello_reply, vms_facet, system_facet> {

@@ -25,7 +25,7 @@ public:
 
   caf::result<image_set_ptr> ensure(const std::string& wanted, const note_listener& listener) {
     const auto parsed = image_name::parse(wanted);
-    if (!name)
+    if (!parsed)
       return actor::to_error(parsed.error());
     if (auto ok = check_known(*parsed); !ok)
       return actor::to_error(ok.error());
@@ -88,6 +88,7 @@ private:
 images_actor::behavior_type images(images_actor::stateful_pointer<images_state> self,
                                    image_folders folders, work::pool* workers) {
   static_assert(actor::sound_state<images_state>);
+  actor::make_sturdy(self);
   auto& state = self->state;
   state.init(self, std::move(folders), *workers);
   return {

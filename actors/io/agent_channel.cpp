@@ -83,8 +83,24 @@ got agent_channel::search() {
   if (!hello)
     return state;
   const auto found = std::move(search_);
+  close_leftovers(hello->sessions);
   on_.on_event(event::hello{*hello});
   return reader_.feed(found->rest(), on_frame_);
+}
+
+// Commands of an earlier connection: their clients went away with it, and nobody can reach them.
+void agent_channel::close_leftovers(const std::vector<std::uint32_t>& sessions) {
+  constexpr std::uint32_t sane = 0x8000'0000;
+  header h;
+  h.type = frame_type::close;
+  for (const auto id : sessions) {
+    if (sessions_.count(id) != 0)
+      continue;
+    h.session = id;
+    send(h, {});
+    if (id < sane)
+      next_session_ = std::max(next_session_, id + 1);
+  }
 }
 
 bool agent_channel::take(const header& h, std::string_view payload) {

@@ -54,6 +54,7 @@ private:
   void unwatch();
   got read();
   got search();
+  void close_leftovers(const std::vector<std::uint32_t>& sessions);
   bool take(const guest::header& h, std::string_view payload);
   bool take_control(const guest::header& h, std::string_view payload);
   void take_session(const guest::header& h, std::string_view payload);

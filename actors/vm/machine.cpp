@@ -400,6 +400,7 @@ namespace {
 machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_state> self,
                                      const machine_room& room, machine_listener owner) {
   static_assert(actor::sound_state<machine_state>);
+  actor::make_sturdy(self);
   auto& m = self->state;
   m.init(self, room, std::move(owner));
   return {

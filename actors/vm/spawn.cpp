@@ -21,6 +21,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
 vm_actor::behavior_type vm_with_machine(vm_actor::stateful_pointer<vm_state> self, record vm,
                                         vm_state::surroundings around, recovery then) {
   static_assert(actor::sound_state<vm_state>);
+  actor::make_sturdy(self);
   self->state.init(self, std::move(vm), std::move(around));
   self->state.recover(then);
   return behave(self->state);

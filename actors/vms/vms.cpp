@@ -77,7 +77,7 @@ expected<void> vms_state::check_open() const {
 expected<vm::record> vms_state::check(const create_request& request) const {
   const auto taken = known();
   auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
-  if (!name)
+  if (!called)
     return tl::unexpected(called.error());
   if (std::any_of(taken.begin(), taken.end(),
                   [&](const auto& vm) { return vm.name == called->str(); }))
@@ -323,6 +323,7 @@ vms_actor::behavior_type behave(vms_state& s) {
 vms_actor::behavior_type vms(vms_actor::stateful_pointer<vms_state> self,
                              std::vector<found_vm> found, surroundings around) {
   static_assert(actor::sound_state<vms_state>);
+  actor::make_sturdy(self);
   self->state.init(self, std::move(found), std::move(around));
   return behave(self->state);
 }

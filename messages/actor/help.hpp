@@ -58,6 +58,18 @@ void on_down(Self* self, F f) {
 caf::error to_error(const failure& f);
 failure from_error(const caf::error& error);
 
+/// For actors that others depend on: CAF ends an actor that gets an error as a message (a peer that
+/// did not understand an answer sends one), and prints what it does not understand. This one goes
+/// on, silently.
+template <class Self>
+void make_sturdy(Self* self) {
+  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self->set_default_handler(
+      [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
+        return caf::sec::unexpected_message;
+      });
+}
+
 /// Satisfies a promise of nothing.
 inline void done(caf::typed_response_promise<void> promise) {
   static_cast<caf::response_promise&>(promise).deliver(caf::unit);

@@ -192,11 +192,7 @@ TEST_CASE_METHOD(conversation, "operations behind a delete are told that the VM 
 TEST_CASE_METHOD(conversation, "the queue is bounded, and what does not fit is told so at once") {
   s.hangs = {"hello"};
   wake(some_vm("otter"));
-  for (int i = 0; i < 17; ++i)
-    order("op-" + std::to_string(i), vm::verb::stop);
-  order("op-0a", vm::verb::create);
-  scheduler.run();
-  // Stops of a created VM end at once, so only what waits behind the hanging create can pile up.
+  run("op-0", vm::verb::create);
   for (int i = 0; i < 17; ++i)
     order("op-b" + std::to_string(i), vm::verb::stop);
   scheduler.run();
@@ -261,7 +257,7 @@ TEST_CASE_METHOD(conversation,
 
 TEST_CASE_METHOD(conversation,
                  "a machine that never answers fails the step at its deadline, in virtual time") {
-  s.hangs = {"launch", "undo"};
+  s.hangs = {"root-disk"};
   wake(some_vm("otter"));
   run("op-1", vm::verb::create);
   CHECK(h.ends.empty());

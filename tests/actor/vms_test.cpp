@@ -18,8 +18,9 @@ struct client_double : actor::state_base {
 };
 
 // A client as the CLI has it: asks, and hears of the end.
-client_actor::behavior_type client_behavior(client_actor::stateful_pointer<client_double>,
+client_actor::behavior_type client_behavior(client_actor::stateful_pointer<client_double> self,
                                             inbox* in) {
+  self->set_default_handler(caf::drop); // answers to what `begin` sends in its name
   return {[in](const progress& p) { in->news.push_back(p); },
           [in](const finished& f) { in->ends.push_back(f); }};
 }
@@ -185,6 +186,13 @@ TEST_CASE_METHOD(town, "a drain takes no new operations and answers when the las
   CHECK(drained());
   CHECK(in.ends.size() == 1);
   CHECK(list().empty());
+}
+
+TEST_CASE_METHOD(town, "an error that a client sends back does no harm") {
+  begin(good("otter")); // `otto` refuses the answer, which CAF tells the directory as an error
+  client->send(vms, caf::make_error(caf::sec::runtime_error));
+  scheduler.run();
+  CHECK(list().size() == 1);
 }
 
 TEST_CASE_METHOD(town, "unknown verbs and unknown VMs are told apart") {

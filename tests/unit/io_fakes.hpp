@@ -137,8 +137,9 @@ public:
   std::uint64_t sync_epoch() {
     return guest::decode<guest::sync_body>(expect(frame_type::sync).payload)->epoch;
   }
-  void say_hello(std::uint64_t epoch) const {
+  void say_hello(std::uint64_t epoch, std::vector<std::uint32_t> sessions = {}) const {
     guest::hello_body body;
+    body.sessions = std::move(sessions);
     body.agent = "fake";
     body.epoch = epoch;
     send(frame_type::hello, 0, guest::encode(body));

@@ -321,6 +321,18 @@ TEST_CASE("sessions have numbers of their own, and late frames of a closed one g
   });
 }
 
+TEST_CASE("commands that an earlier daemon left are ended, and their numbers not used again") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->say_hello(m.agent->sync_epoch(), {1, 7});
+  REQUIRE(m.events.next<event::hello>());
+  CHECK(m.agent->expect(frame_type::close).head.session == 1);
+  CHECK(m.agent->expect(frame_type::close).head.session == 7);
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  in_reactor(loop, [&] { CHECK(*sessions->open_session({}, nullptr) == 8); });
+  in_reactor(loop, [&] { sessions->close_session(8); });
+}
+
 TEST_CASE("an agent that does not read makes the way congested, and relief is told") {
   reactor loop;
   fake_machine m(loop);

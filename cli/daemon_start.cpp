@@ -112,6 +112,7 @@ expected<child> spawn(const fs::path& program, const fs::path& output) {
   std::vector<std::string> words = {program.string(), "--ready-fd", std::to_string(ready_number),
                                     "--idle-exit", idle_seconds()};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words)
     argv.push_back(word.data());
   argv.push_back(nullptr);

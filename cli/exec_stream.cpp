@@ -256,7 +256,7 @@ expected<unique_fd> open_stream(const std::filesystem::path& socket, const std::
     return fail_errno("cannot make a socket", errno);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const auto path = socket.native();
+  const auto& path = socket.native();
   if (path.size() >= sizeof address.sun_path)
     return fail(errc::bad_request, "the socket path is too long: " + path);
   std::memcpy(address.sun_path, path.data(), path.size());

@@ -35,8 +35,8 @@ public:
   expected<std::optional<received>> next();
 
 private:
-  static constexpr std::size_t room = 256 * 1024;
-  static constexpr std::size_t capacity = 512 * 1024;
+  static constexpr std::size_t room = 256ul * 1024;
+  static constexpr std::size_t capacity = 512ul * 1024;
   static_assert(capacity > guest::header_size + guest::max_payload);
 
   std::size_t unsent() const { return out_.size() - out_at_; }

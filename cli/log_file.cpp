@@ -30,7 +30,7 @@ public:
 
   /// False when the sink wants no more.
   expected<bool> drain() {
-    std::array<char, 64 * 1024> piece;
+    std::array<char, 65536> piece;
     for (;;) {
       const auto n = ::read(fd_.get(), piece.data(), piece.size());
       if (n < 0 && errno != EINTR)

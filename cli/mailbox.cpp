@@ -6,6 +6,12 @@
 
 namespace banger::cli {
 
+namespace {
+
+constexpr ssize_t pointer_size = sizeof(void*);
+
+} // namespace
+
 mailbox::mailbox() {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -22,7 +28,7 @@ mailbox::~mailbox() {
 
 void mailbox::post(std::function<void()> letter) {
   auto* sent = new std::function<void()>(std::move(letter));
-  if (::write(write_.get(), &sent, sizeof sent) != static_cast<ssize_t>(sizeof sent))
+  if (::write(write_.get(), &sent, pointer_size) != pointer_size)
     delete sent;
 }
 
@@ -37,7 +43,7 @@ bool mailbox::open_letters() {
 
 std::unique_ptr<std::function<void()>> mailbox::take() {
   std::function<void()>* letter = nullptr;
-  if (::read(read_.get(), &letter, sizeof letter) != static_cast<ssize_t>(sizeof letter))
+  if (::read(read_.get(), &letter, pointer_size) != pointer_size)
     return nullptr;
   return std::unique_ptr<std::function<void()>>(letter);
 }

@@ -78,7 +78,7 @@ private:
     int ms = options_.line != nullptr ? options_.line->wait_ms() : -1;
     if (end_) {
       const auto left = std::chrono::duration_cast<milliseconds>(*end_ - clock::now()).count() + 1;
-      const auto bound = static_cast<int>(std::clamp<long>(left, 0, 1000 * 1000));
+      const auto bound = static_cast<int>(std::clamp<long>(left, 0, 1000L * 1000));
       ms = ms < 0 ? bound : std::min(ms, bound);
     }
     return ms;

@@ -80,7 +80,7 @@ std::string error_line(const failure& f, bool colour) {
 std::string duration(std::uint64_t micros) {
   if (micros < 1000)
     return format("%u us", static_cast<unsigned>(micros));
-  if (micros < 1000 * 1000)
+  if (micros < 1000ul * 1000)
     return format("%.1f ms", static_cast<double>(micros) / 1e3);
   if (micros < 600ull * 1000 * 1000)
     return format("%.2f s", static_cast<double>(micros) / 1e6);
@@ -96,7 +96,7 @@ std::string age(std::uint64_t then_ms, std::uint64_t now_ms) {
     return say(seconds, "second");
   if (seconds < 3600)
     return say(seconds / 60, "minute");
-  if (seconds < 2 * 86400)
+  if (seconds < 2ul * 86400)
     return say(seconds / 3600, "hour");
   return say(seconds / 86400, "day");
 }

@@ -10,7 +10,7 @@ namespace banger::cli {
 
 namespace {
 
-constexpr std::size_t max_command_bytes = 60 * 1024;
+constexpr std::size_t max_command_bytes = 60ul * 1024;
 
 tl::unexpected<failure> bad(std::string_view flag, std::string what, std::string why,
                             std::string remedy = {}) {
@@ -70,7 +70,7 @@ std::int64_t default_memory_mib(const host_limits& host, std::string_view image)
 }
 
 expected<std::int64_t> vcpu_value(std::string_view text, const host_limits& host) {
-  const auto number = whole_number("--vcpu", text);
+  auto number = whole_number("--vcpu", text);
   if (!number)
     return number;
   if (auto ok = check_vcpu(*number, host); !ok)
@@ -82,7 +82,7 @@ expected<std::int64_t> memory_value(std::string_view text, const host_limits& ho
   constexpr std::string_view flag = "--memory";
   std::int64_t mib = 0;
   if (text.find_first_not_of("+-0123456789.") == std::string_view::npos) {
-    const auto number = whole_number(flag, text);
+    auto number = whole_number(flag, text);
     if (!number)
       return number;
     mib = *number;
@@ -100,7 +100,7 @@ expected<std::int64_t> memory_value(std::string_view text, const host_limits& ho
 }
 
 expected<std::uint64_t> disk_value(std::string_view text) {
-  const auto bytes = parse_size(text);
+  auto bytes = parse_size(text);
   if (!bytes)
     return named("--disk-size", bytes.error());
   if (auto ok = check_disk_bytes(*bytes); !ok)

@@ -29,7 +29,7 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& e) {
     const std::string word = rest.empty() ? "" : rest.front();
     return (word.starts_with("-") ? "unknown flag '" : "unexpected word '") + word + "'";
   }
-  const std::string text = e.what();
+  std::string text = e.what();
   if (kind == CLI::ExitCodes::RequiredError)
     return "a " + text;
   if (kind == CLI::ExitCodes::ArgumentMismatch) {

@@ -36,6 +36,7 @@ private:
   void launch();
   void launched(expected<hypervisor::running_machine> machine);
   void connect(hypervisor::running_machine machine);
+  void greet();
   void configure();
   void shut_down();
   void press_on();

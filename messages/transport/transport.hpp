@@ -1,7 +1,7 @@
-// Actor messages over a unix socket: how a daemon publishes its gateway and how a client reaches it.
-// Order of life: configure, actor_system, prepare, publish or connect; then the server ends, then the
-// actors, then the actor_system. CAF crashes if an actor that was published, or that ever spoke to a
-// remote one, still lives when its system is destroyed without waiting for it.
+// Actor messages over a unix socket: how a daemon publishes its gateway and how a client reaches
+// it. Order of life: configure, actor_system, prepare, publish or connect; then the server ends,
+// then the actors, then the actor_system. CAF crashes if an actor that was published, or that ever
+// spoke to a remote one, still lives when its system is destroyed without waiting for it.
 #pragma once
 
 #include "messages/base/error.hpp"

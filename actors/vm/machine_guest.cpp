@@ -1,0 +1,190 @@
+// The part of a machine that has to do with its guest: what is asked of it, what is waited for,
+// what is heard.
+#include "actors/io/console_log.hpp"
+#include "actors/vm/machine_state.hpp"
+
+#include <algorithm>
+
+namespace banger::vm {
+
+using namespace std::chrono_literals;
+
+// How long a stage may be silent, and how long it may take in all.
+constexpr auto boot_quiet = 25s, boot_at_most = 90s;
+constexpr auto configure_quiet = 25s, configure_at_most = 90s;
+constexpr auto poweroff_budget = 10s, quit_budget = 3s;
+constexpr auto adopt_patience = 400ms, adopt_pause = 50ms;
+constexpr int adopt_attempts = 25;
+constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
+
+std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
+  return milliseconds(
+      static_cast<std::int64_t>(static_cast<double>(t.count()) * room_.site.time_scale));
+}
+
+// -- steps in the guest ---------------------------------------------------------------------------
+
+void machine_state::greet() {
+  if (hello_)
+    return finish({});
+  if (!link_)
+    return finish_with_evidence(errc::operation_failed, ended_unasked);
+  await(waiting::hello, boot_quiet, boot_at_most);
+}
+
+void machine_state::configure() {
+  if (!link_)
+    return finish(fail(errc::not_running, "the hypervisor has ended"));
+  link_->configure(build_->guest);
+  await(waiting::configured, configure_quiet, configure_at_most);
+}
+
+void machine_state::shut_down() {
+  if (!link_)
+    return finish({});
+  pressure_ = 0;
+  press_on();
+}
+
+// The ladder of a stop: ask the guest, then QEMU, then take it away.
+void machine_state::press_on() {
+  switch (pressure_++) {
+  case 0:
+    if (!hello_)
+      return press_on();
+    link_->poweroff();
+    return await(waiting::exit, poweroff_budget, poweroff_budget);
+  case 1: link_->quit(); return await(waiting::exit, quit_budget, quit_budget);
+  default: return kill();
+  }
+}
+
+caf::result<void> machine_state::adopt(const record_ptr& vm) {
+  take_up({"adopt", "adopt", verb::sweep, vm});
+  return actor::answer(take_over(adopt_attempts));
+}
+
+// A guest that did not notice that the last daemon left would take our first words for the rest of
+// its sentence. It is silent then; let go, so that it notices, and connect again.
+expected<void> machine_state::take_over(int attempts) {
+  auto machine = hypervisor::adopt(build_->folder(), build_->vm.machine.process);
+  if (!machine)
+    return tl::unexpected(machine.error());
+  connect(std::move(*machine));
+  actor::after(self_, adopt_patience, work::thunk{[this, attempts, number = link_number_] {
+                 if (hello_ || number != link_number_ || attempts == 0)
+                   return;
+                 link_->close();
+                 link_.reset();
+                 actor::after(self_, adopt_pause, work::thunk{[this, attempts, number] {
+                                if (number == link_number_)
+                                  (void)take_over(attempts - 1);
+                              }});
+               }});
+  return {};
+}
+
+caf::result<messages::stream_ticket> machine_state::open(const messages::exec_request& request) {
+  if (!link_ || !hello_)
+    return actor::to_error({errc::not_running,
+                            "the guest's agent does not answer",
+                            {},
+                            "`banger vm logs` shows the console; stop and start the VM",
+                            {}});
+  guest::open_body command;
+  command.argv = request.argv;
+  command.env = request.env;
+  command.cwd = request.cwd;
+  command.has_stdin = request.has_stdin;
+  return messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command))};
+}
+
+// -- waiting --------------------------------------------------------------------------------------
+
+void machine_state::await(waiting what, milliseconds quiet, milliseconds at_most) {
+  waits_for_ = what;
+  quiet_ = scaled(quiet);
+  quiet_until_ = self_->clock().now() + quiet_;
+  at_the_latest_ = self_->clock().now() + scaled(at_most);
+  check_deadline(++turn_);
+}
+
+void machine_state::check_deadline(std::uint64_t turn) {
+  if (turn != turn_ || waits_for_ == waiting::nothing)
+    return;
+  const auto until = std::min(quiet_until_, at_the_latest_);
+  const auto now = self_->clock().now();
+  if (now >= until)
+    return out_of_time();
+  const auto left = std::chrono::ceil<milliseconds>(until - now);
+  actor::after(self_, left, work::thunk{[this, turn] { check_deadline(turn); }});
+}
+
+void machine_state::out_of_time() {
+  if (waits_for_ == waiting::exit)
+    return press_on();
+  const auto seconds =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(quiet_).count());
+  const auto* stage =
+      waits_for_ == waiting::hello ? "the guest did not boot" : "the guest did not mount its disks";
+  finish_with_evidence(errc::timed_out, std::string(stage) + " within " + seconds + " s");
+}
+
+void machine_state::heard(io::link_event event) {
+  if (auto* hello = std::get_if<io::event::hello>(&event))
+    return heard_hello(std::move(hello->body));
+  if (std::holds_alternative<io::event::console_grew>(event)) {
+    quiet_until_ = self_->clock().now() + quiet_;
+  } else if (std::holds_alternative<io::event::configured>(event)) {
+    if (waits_for_ == waiting::configured)
+      finish({});
+  } else if (auto* refused = std::get_if<io::event::refused>(&event)) {
+    if (waits_for_ == waiting::configured)
+      finish(fail(errc::operation_failed, "the guest could not be configured", refused->body.text));
+  } else if (std::holds_alternative<io::event::stopping>(event)) {
+    stopping_ = true;
+  } else if (std::holds_alternative<io::event::channel_lost>(event)) {
+    hello_.reset();
+  } else if (auto* ended = std::get_if<io::event::exited>(&event)) {
+    heard_end(ended->last_lines);
+  }
+}
+
+void machine_state::heard_hello(guest::hello_body body) {
+  hello_ = std::move(body);
+  if (waits_for_ == waiting::hello)
+    finish({});
+}
+
+void machine_state::heard_end(const std::string& last_lines) {
+  if (link_)
+    link_->close();
+  link_.reset();
+  hello_.reset();
+  if (waits_for_ == waiting::exit)
+    return finish({});
+  if (waits_for_ != waiting::nothing)
+    return finish_with_evidence(errc::operation_failed, ended_unasked);
+  actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
+}
+
+// What the hypervisor said of itself, else what its guest said last.
+void machine_state::finish_with_evidence(errc code, std::string what) {
+  waits_for_ = waiting::nothing;
+  ++turn_;
+  in_pool(
+      [folder = build_->folder()]() -> std::string {
+        if (auto words = hypervisor::last_words(folder); !words.empty())
+          return words;
+        const auto console = io::console_log::open(folder / "console.log");
+        const auto lines = console ? console->tail(5) : std::string{};
+        return lines.empty() ? "its console is empty" : "last console lines:\n" + lines;
+      },
+      [this, code, what](const std::string& why) {
+        finish(fail(code, what, why, "`banger vm logs` shows the console of a VM that was kept"));
+      });
+}
+
+void machine_state::pass_on(const image::note& news) { actor::tell(self_, owner_, news); }
+
+} // namespace banger::vm

@@ -1,0 +1,163 @@
+// The door: who is greeted how, who may ask the daemon to leave, and when it leaves by itself.
+#include "actors/gateway/gateway.hpp"
+#include "messages/base/version.hpp"
+#include "tests/actor/stage.hpp"
+
+using namespace banger;
+using namespace banger::test;
+using namespace banger::messages;
+
+namespace {
+
+/// Streams that only have numbers.
+struct streams_double : io::stream_server {
+  io::stream_stats now;
+  std::string offer_exec(std::shared_ptr<io::machine_link>, guest::open_body) override {
+    return {};
+  }
+  std::string offer_log(std::filesystem::path, bool) override { return {}; }
+  void stats(std::function<void(io::stream_stats)> f) override { f(now); }
+};
+
+hello_request asker(std::uint32_t protocol, const std::string& version) {
+  return {protocol, version, "abc", 1};
+}
+
+struct door : stage {
+  script s;
+  streams_double streams;
+  int left = 0;
+  vms::vms_actor vms;
+  gateway::system_actor itself;
+  gateway_actor gate;
+
+  door() {
+    vms::surroundings around;
+    around.make_vm = [this](vm::record r, vm::vm_listener directory, vm::recovery then) {
+      return keep(vm::spawn_vm(system, std::move(r), store, machine(s),
+                               vm::compose(vm::standard_capabilities()), "/vms",
+                               std::move(directory), then));
+    };
+    around.limits = {4, 8 * GiB};
+    vms = keep(vms::spawn_vms(system, {}, std::move(around)));
+    gateway::system_options options;
+    options.streams = &streams;
+    options.idle_exit = 60s;
+    options.leave = [this] { ++left; };
+    itself = keep(gateway::spawn_system(system, vms, std::move(options)));
+    gate = keep(gateway::spawn_gateway(system, vms, itself));
+    scheduler.run();
+  }
+
+  errc retire(const hello_request& who) {
+    auto outcome = errc::none;
+    client->send(gate, retire_atom::value, who);
+    scheduler.run();
+    client->receive([] {}, [&](const caf::error& e) { outcome = actor::from_error(e).code; },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return outcome;
+  }
+
+  std::string begin(const std::string& name) {
+    std::string op;
+    client->send(vms, begin_atom::value,
+                 create_request{name, "tiny", 1, 256, 64 * MiB, false, false});
+    scheduler.run();
+    client->receive([&](const op_ticket& t) { op = t.op; },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return op;
+  }
+
+  void pass(std::chrono::seconds time) {
+    scheduler.advance_time(time);
+    scheduler.run();
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(
+    door, "a client of the same protocol gets the facets, one of another learns only who we are") {
+  for (const auto protocol : {protocol_version, protocol_version + 1}) {
+    bool greeted = false;
+    client->send(gate, hello_atom::value, asker(protocol, "9.9.9"));
+    scheduler.run();
+    client->receive(
+        [&](const hello_reply& reply, const vms_facet& v, const system_facet& d) {
+          greeted = true;
+          CHECK(reply.protocol == protocol_version);
+          CHECK(reply.version == this_build().version);
+          CHECK((v != nullptr) == (protocol == protocol_version));
+          CHECK((d != nullptr) == (protocol == protocol_version));
+        },
+        caf::after(0s) >> [] {});
+    CHECK(greeted);
+  }
+}
+
+TEST_CASE_METHOD(door, "only a newer banger may take the place") {
+  CHECK(retire(asker(1, "0.0.1")) == errc::bad_version);
+  CHECK(retire(asker(1, "nonsense")) == errc::bad_version);
+  CHECK(left == 0);
+  CHECK(retire(asker(1, "99.0.0")) == errc::none);
+  CHECK(left == 1);
+}
+
+TEST_CASE_METHOD(door,
+                 "a daemon at work is not retired: not during an operation, not during a stream") {
+  streams.now.open = 1;
+  CHECK(retire(asker(1, "99.0.0")) == errc::busy);
+  streams.now.open = 0;
+  s.hangs = {"hello"};
+  begin("otter");
+  CHECK(retire(asker(1, "99.0.0")) == errc::busy);
+  CHECK(left == 0);
+}
+
+TEST_CASE_METHOD(
+    door, "an idle daemon leaves at its time, not before, and not with clients or running VMs") {
+  SECTION("nobody comes") {
+    pass(59s);
+    CHECK(left == 0);
+    pass(1s);
+    CHECK(left == 1);
+  }
+  SECTION("a client stays") {
+    client->send(itself, gateway::client_atom::value, std::int32_t{1});
+    scheduler.run();
+    pass(600s);
+    CHECK(left == 0);
+    client->send(itself, gateway::client_atom::value, std::int32_t{-1});
+    scheduler.run();
+    pass(61s);
+    CHECK(left == 1);
+  }
+  SECTION("a VM runs") {
+    begin("otter");
+    for (int i = 0; i < 5; ++i)
+      pass(60s);
+    CHECK(left == 0);
+  }
+}
+
+TEST_CASE_METHOD(door, "a halt answers and then leaves, once the last operation has ended") {
+  s.hangs = {"hello"};
+  const auto op = begin("otter");
+  client->send(itself, halt_atom::value);
+  scheduler.run();
+  CHECK(left == 0);
+  client->send(vms, cancel_atom::value, op);
+  scheduler.run();
+  CHECK(left == 1);
+}
+
+TEST_CASE_METHOD(door, "the status counts VMs, operations and streams") {
+  streams.now = {2, 4096};
+  begin("otter");
+  const auto now = ask<daemon_status>(itself, status_atom::value);
+  CHECK(now.vms == 1);
+  CHECK(now.running == 1);
+  CHECK(now.operations == 0);
+  CHECK(now.streams == 2);
+  CHECK(now.stream_bytes_buffered == 4096);
+}

@@ -73,6 +73,13 @@ void check_passed(const frame_header& h, std::string_view payload, const guard& 
   }
 }
 
+// The fuzzer would hardly find these by itself.
+std::string types_of(unsigned choice) {
+  const std::string_view all[] = {"", "@<>+@atom", "@<>+@str", "@<>+x"};
+  const auto types = all[choice & 3];
+  return types.empty() ? "" : static_cast<char>(types.size()) + std::string(types);
+}
+
 // Half of the inputs have short frames whose fields are chosen from what matters; the others are
 // taken as they are.
 std::string arrange(std::string_view bytes, bool greeted) {
@@ -92,7 +99,8 @@ std::string arrange(std::string_view bytes, bool greeted) {
     const std::uint64_t id = at(2) < 0xf0 ? 1ULL << 60 : static_cast<std::uint64_t>(at(2)) << 56;
     const bool between = what == 4 || what == 5, plain = what == 2;
     auto payload = std::string(between ? node_bytes(pid) + node_bytes(1) : "") +
-                   (plain ? std::string(3, '\0') : "") + std::string(bytes.substr(4, at(3)));
+                   (plain ? std::string(3, '\0') + types_of(at(2)) : "") +
+                   std::string(bytes.substr(4, at(3)));
     bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 4u + at(3)));
     add(what, flags, plain ? id : 0, what == 4 ? 0 : source, what == 5 ? 0 : dest, payload);
   }

@@ -48,7 +48,6 @@ std::unique_ptr<caf::actor_system> make_system(client_config& config) {
   const signals_blocked quiet;
   auto system = std::make_unique<caf::actor_system>(config);
   transport::prepare(*system);
-  system->await_actors_before_shutdown(false);
   return system;
 }
 

@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <stdexcept>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 namespace banger::test {
@@ -82,6 +83,7 @@ child::child(const program& p) {
     become_program(p, stdin_fd, out.write.get(), err.write.get(), argv.data(), env.data());
   if (pid_ < 0)
     throw std::runtime_error("cannot fork");
+  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (p.in == input::pipe)
     in_ = std::move(in.write);
   out_fd_ = std::move(out.read);
@@ -153,12 +155,13 @@ void child::read_some(unique_fd& fd, bool is_out) {
 
 void child::step(milliseconds patience) {
   const bool wants_write = in_ && (!pending_.empty() || source_ || input_ends_);
-  std::array<pollfd, 3> set = {{{wants_write ? in_.get() : -1, POLLOUT, 0},
+  std::array<pollfd, 4> set = {{{wants_write ? in_.get() : -1, POLLOUT, 0},
                                 {reading_ && out_fd_ ? out_fd_.get() : -1, POLLIN, 0},
-                                {err_fd_ ? err_fd_.get() : -1, POLLIN, 0}}};
-  // A process that has closed its streams tells its end by none of them: look again soon.
-  if (::poll(set.data(), set.size(),
-             static_cast<int>(std::min<std::int64_t>(patience.count(), 10))) <= 0)
+                                {err_fd_ ? err_fd_.get() : -1, POLLIN, 0},
+                                {status_ < 0 ? pidfd_.get() : -1, POLLIN, 0}}};
+  // Not longer, since what is waited for may be nothing of these.
+  const auto most = static_cast<int>(std::min<std::int64_t>(patience.count(), 10));
+  if (::poll(set.data(), set.size(), most) <= 0)
     return;
   if (set[0].revents != 0)
     write_some();

@@ -68,7 +68,7 @@ private:
 
   pid_t pid_ = -1;
   int status_ = -1;
-  unique_fd in_, out_fd_, err_fd_;
+  unique_fd pidfd_, in_, out_fd_, err_fd_;
   std::string pending_, out_, err_;
   std::function<std::string()> source_;
   std::function<void(std::string_view)> sink_;

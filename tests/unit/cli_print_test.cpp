@@ -24,7 +24,7 @@ vm_view otter() {
   vm.vcpu = 2;
   vm.memory_mib = 256;
   vm.disk_bytes = 8ull << 30;
-  vm.created_ms = 1000 * 1000;
+  vm.created_ms = 1000000;
   return vm;
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a table pads with two spaces and leaves the last column alone") {
 TEST_CASE("the list shows what a VM is and what happens to it") {
   auto vm = otter();
   vm.operation = "stop";
-  CHECK(vm_table({vm}, 1000 * 1000 + 90 * 1000) ==
+  CHECK(vm_table({vm}, 1090000) ==
         "ID            NAME   STATE           IMAGE  VCPU  MEM      DISK   CREATED\n"
         "4f2a00000001  otter  running (stop)  tiny   2     256 MiB  8 GiB  1 minute ago\n");
   CHECK(vm_table({}, 0) == "ID  NAME  STATE  IMAGE  VCPU  MEM  DISK  CREATED\n");
@@ -81,7 +81,7 @@ TEST_CASE("the page of a VM tells its last start") {
   detail.view = otter();
   detail.last_error = "";
   detail.last_start = {{"launch", 1500, false}, {"disk", 500, true}};
-  const auto page = vm_page(detail, 2000 * 1000);
+  const auto page = vm_page(detail, 2000000);
   CHECK_THAT(page, Catch::Contains("name           otter\n"));
   CHECK_THAT(page, Catch::Contains("last error     -\n"));
   CHECK_THAT(page, Catch::Contains("launch   no    1.5 ms\n"));
@@ -109,7 +109,7 @@ TEST_CASE("times are short and have units") {
   CHECK(duration(12345) == "12.3 ms");
   CHECK(duration(4560000) == "4.56 s");
   CHECK(age(1000, 500) == "0 seconds ago");
-  CHECK(age(0, 3600 * 1000) == "1 hour ago");
+  CHECK(age(0, 3600000) == "1 hour ago");
   CHECK(age(0, 5ull * 86400 * 1000) == "5 days ago");
 }
 

@@ -66,7 +66,7 @@ expected<void> check_vcpu(std::int64_t vcpu, const host_limits& host);
 expected<void> check_memory_mib(std::int64_t mib, const host_limits& host);
 expected<void> check_disk_bytes(std::uint64_t bytes);
 
-inline constexpr std::uint64_t MiB = 1024 * 1024;
+inline constexpr std::uint64_t MiB = std::uint64_t{1024} * 1024;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 inline constexpr std::uint64_t min_memory_mib =
     128; ///< below this the Debian kernel does not reach init

@@ -169,6 +169,8 @@ void child::step(milliseconds patience) {
     read_some(out_fd_, true);
   if (set[2].revents != 0)
     read_some(err_fd_, false);
+  if (set[3].revents != 0)
+    reap(false);
 }
 
 bool child::until(const std::function<bool()>& met, milliseconds deadline) {

@@ -29,8 +29,8 @@ agent::agent(loop& events, std::vector<std::string> modules, notes said)
 }
 
 void agent::serve(unique_fd port) {
-  // A command that writes in small pieces is not interrupted for each of them: we read what has come
-  // together when it waits. Commands do not inherit this.
+  // A command that writes in small pieces is not interrupted for each of them: we read what has
+  // come together when it waits. Commands do not inherit this.
   const sched_param no_priority{};
   ::sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &no_priority);
   if (auto ok = watch_signals().and_then([&] { return channel_.open(events_, std::move(port)); });

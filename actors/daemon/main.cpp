@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -218,6 +219,14 @@ void halt_on_signal(io::reactor& loop, int signals, const gateway::system_actor&
   });
 }
 
+// Its socket is taken away in the reactor's thread.
+void close_streams(house& h) {
+  h.streams.reset();
+  std::promise<void> closed;
+  h.loop.post([&closed] { closed.set_value(); });
+  closed.get_future().wait();
+}
+
 int serve(const options& o, const unique_fd& signals) {
   auto g = prepare(o);
   if (!g)
@@ -243,6 +252,7 @@ int serve(const options& o, const unique_fd& signals) {
   // go, then the process ends at once, without taking the actors apart.
   log::info({}, "left");
   { const auto closing = std::move(*server); }
+  close_streams(h);
   g->state_lock.reset();
   std::fflush(nullptr);
   ::_exit(0);

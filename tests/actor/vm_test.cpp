@@ -125,7 +125,7 @@ TEST_CASE_METHOD(
 }
 
 TEST_CASE_METHOD(conversation,
-                 "a stop that arrives during a start waits for it; show waits for neither") {
+                 "a stop that arrives during a start waits for it, and show waits for neither") {
   s.hangs = {"hello"};
   wake(some_vm("otter"));
   order("op-1", vm::verb::create);

@@ -262,7 +262,7 @@ TEST_CASE("power button and quit go by QMP, kill by the pidfd") {
   CHECK(m.events.next<event::exited>());
 }
 
-TEST_CASE("a closed link is silent and lets go of its sockets; the machine lives on") {
+TEST_CASE("a closed link is silent and lets go of its sockets, and the machine lives on") {
   reactor loop;
   fake_machine m(loop);
   m.agent->hello();

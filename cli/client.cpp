@@ -33,6 +33,7 @@ namespace {
 constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
 constexpr milliseconds cancel_deadline{2000};
+constexpr milliseconds halt_deadline{60000}; // operations end first
 
 failure daemon_gone() {
   return {errc::disconnected, "the daemon went away", "its connection has ended",
@@ -171,7 +172,9 @@ expected<void> client::retire() {
                           hello_request{protocol_version, ours.version, ours.commit, ours.number});
 }
 
-expected<void> client::halt() { return impl_->ask<void>(impl_->daemon.system, halt_atom::value); }
+expected<void> client::halt() {
+  return impl_->ask_within<void>(halt_deadline, impl_->daemon.system, halt_atom::value);
+}
 
 expected<void> client::wait_gone(milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;

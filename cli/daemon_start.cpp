@@ -29,6 +29,9 @@ namespace {
 
 constexpr std::chrono::milliseconds probe_deadline{2000};
 constexpr int ready_number = 3; ///< the descriptor that the daemon says "ready" on
+// The daemon holds the start lock, too, until it is ready: if we are killed, nobody starts a second
+// one.
+constexpr int lock_number = 4;
 
 bool runnable(const fs::path& file) { return ::access(file.c_str(), X_OK) == 0; }
 
@@ -71,14 +74,15 @@ struct spawn_plan {
   posix_spawn_file_actions_t files{};
   posix_spawnattr_t how{};
 
-  spawn_plan(int ready, const fs::path& output) {
+  spawn_plan(int ready, int lock, const fs::path& output) {
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_addopen(&files, 1, output.c_str(),
                                        O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
     ::posix_spawn_file_actions_adddup2(&files, 1, 2);
     ::posix_spawn_file_actions_adddup2(&files, ready, ready_number);
-    ::posix_spawn_file_actions_addclosefrom_np(&files, ready_number + 1);
+    ::posix_spawn_file_actions_adddup2(&files, lock, lock_number);
+    ::posix_spawn_file_actions_addclosefrom_np(&files, lock_number + 1);
     ::posix_spawn_file_actions_addchdir_np(&files, "/");
     ::posix_spawnattr_init(&how);
     ::posix_spawnattr_setflags(
@@ -98,7 +102,7 @@ struct spawn_plan {
   }
 };
 
-expected<child> spawn(const fs::path& program, const fs::path& output) {
+expected<child> spawn(const fs::path& program, int lock, const fs::path& output) {
   int pipe[2] = {-1, -1};
   if (::pipe2(pipe, O_CLOEXEC) != 0)
     return fail_errno("cannot make a pipe", errno);
@@ -106,11 +110,17 @@ expected<child> spawn(const fs::path& program, const fs::path& output) {
   // Above the numbers that the child's own descriptors take: a dup2 onto itself would keep CLOEXEC.
   const unique_fd theirs(::fcntl(pipe[1], F_DUPFD_CLOEXEC, 16));
   ::close(pipe[1]);
-  if (!theirs)
+  const unique_fd locked(::fcntl(lock, F_DUPFD_CLOEXEC, 16));
+  if (!theirs || !locked)
     return fail_errno("cannot make a pipe", errno);
-  const spawn_plan plan(theirs.get(), output);
-  std::vector<std::string> words = {program.string(), "--ready-fd", std::to_string(ready_number),
-                                    "--idle-exit", idle_seconds()};
+  const spawn_plan plan(theirs.get(), locked.get(), output);
+  std::vector<std::string> words = {program.string(),
+                                    "--ready-fd",
+                                    std::to_string(ready_number),
+                                    "--lock-fd",
+                                    std::to_string(lock_number),
+                                    "--idle-exit",
+                                    idle_seconds()};
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (auto& word : words)
@@ -205,7 +215,7 @@ expected<void> start_daemon(const folders& where, const start_options& options) 
   if (!program)
     return tl::unexpected(program.error());
   const auto output = where.state / "bangerd.start.log";
-  auto started = spawn(*program, output);
+  auto started = spawn(*program, lock->get(), output);
   if (!started)
     return tl::unexpected(started.error());
   return await_ready(*started, output, clock::now() + options.deadline);

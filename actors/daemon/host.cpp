@@ -73,11 +73,12 @@ expected<back_ends> find_back_ends(const folders& where, const options& o) {
 std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs::path& vms) {
   std::vector<vms::found_vm> found;
   for (auto vm : recorded.vms) {
+    const auto is_alive = [](const auto& p) { return p.pid != 0 && hypervisor::alive(p); };
     // A crash between the start of a hypervisor and its record leaves this file as the only trace.
-    if (vm.machine.process.pid == 0)
-      if (auto trace = hypervisor::recorded_process(vms / vm.id.str()))
-        vm.machine.process = *trace;
-    const bool lives = vm.machine.process.pid != 0 && hypervisor::alive(vm.machine.process);
+    if (!is_alive(vm.machine.process))
+      vm.machine.process =
+          hypervisor::recorded_process(vms / vm.id.str()).value_or(hypervisor::process_id{});
+    const bool lives = is_alive(vm.machine.process);
     if (!lives)
       vm.machine.process = {};
     const auto cut_off = std::find_if(recorded.unfinished.begin(), recorded.unfinished.end(),

@@ -34,6 +34,8 @@ void announce(const options& o, const std::string& line) {
   if (::write(o.ready_fd, text.data(), text.size()) < 0)
     log::warn({}, "ready_pipe_closed");
   ::close(o.ready_fd);
+  if (o.lock_fd >= 0)
+    ::close(o.lock_fd);
 }
 
 int give_up(const options& o, const failure& why) {

@@ -15,6 +15,8 @@ options parse_options(int argc, char** argv) {
       "bangerd"};
   app.add_option("--ready-fd", o.ready_fd, "Descriptor to say \"ready\" on")
       ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--lock-fd", o.lock_fd, "Descriptor to close when ready")
+      ->check(CLI::Range(0, 1 << 20));
   app.add_option("--idle-exit", idle,
                  "Leave after so many seconds without clients and running VMs (0: stay)")
       ->check(CLI::Range(0, 1 << 30));

@@ -13,6 +13,7 @@ namespace banger::daemon {
 
 struct options {
   int ready_fd = -1; ///< "ready\n" or "error TEXT\n" is written there, once
+  int lock_fd = -1;  ///< the starter's lock, let go of when we are ready
   std::chrono::seconds idle_exit{
       0}; ///< leaves after so long without clients and running VMs; 0: stays
   bool check_migrations = false;

@@ -28,7 +28,7 @@ public:
 
   caf::result<daemon_status> status() {
     auto answer = self_->make_response_promise<daemon_status>();
-    survey([answer](const daemon_status& now) mutable { answer.deliver(now); },
+    survey([answer](const vms::census&, const daemon_status& now) mutable { answer.deliver(now); },
            [answer](caf::error why) mutable { answer.deliver(std::move(why)); });
     return answer;
   }
@@ -36,13 +36,7 @@ public:
   caf::result<void> halt() {
     auto answer = self_->make_response_promise<void>();
     log::info({}, "halting");
-    actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value)
-        .then(
-            [this, answer]() mutable {
-              actor::done(answer);
-              options_.leave();
-            },
-            [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+    drain_and_leave(answer);
     return answer;
   }
 
@@ -51,9 +45,11 @@ public:
       return actor::to_error({errc::bad_version, "this daemon is not older than you", {}, {}, {}});
     auto answer = self_->make_response_promise<void>();
     survey(
-        [this, answer](const daemon_status& now) mutable {
-          if (now.operations == 0 && now.streams == 0)
-            return leave_for_newer(answer);
+        [this, answer](const vms::census& counted, const daemon_status& now) mutable {
+          if (counted.operations == 0 && counted.owned == 0 && now.streams == 0) {
+            log::info({}, "retiring", {{"text", "a newer banger takes over; VMs live on"}});
+            return drain_and_leave(answer);
+          }
           answer.deliver(actor::to_error({errc::busy,
                                           "the daemon is at work for others",
                                           std::to_string(now.operations) + " operations, " +
@@ -82,7 +78,7 @@ public:
               if (now.running > 0 || now.operations > 0)
                 return wait_for_idle();
               log::info({}, "leaving", {{"text", "no clients and no running VMs"}});
-              options_.leave();
+              drain_and_leave({});
             },
             [](caf::error&) {});
   }
@@ -96,7 +92,7 @@ private:
             [this, me, then](const vms::census& counted) {
               options_.streams->stats([this, me, then, counted](io::stream_stats streams) {
                 actor::tell_from_outside(me, work::thunk{[this, then, counted, streams]() mutable {
-                                           then(now(counted, streams));
+                                           then(counted, now(counted, streams));
                                          }});
               });
             },
@@ -118,10 +114,15 @@ private:
     return s;
   }
 
-  void leave_for_newer(caf::typed_response_promise<void> answer) {
-    log::info({}, "retiring", {{"text", "a newer banger takes over; VMs live on"}});
-    actor::done(answer);
-    options_.leave();
+  // From here on nothing new begins, so nothing is cut off.
+  void drain_and_leave(caf::typed_response_promise<void> answer) {
+    actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value)
+        .then(
+            [this, answer]() mutable {
+              actor::done(answer);
+              options_.leave();
+            },
+            [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
   }
 
   void wait_for_idle() {

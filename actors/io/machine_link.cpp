@@ -102,6 +102,9 @@ void link::start() {
   qmp_.on_event = [this](const qmp::message& m) {
     log::debug({}, "qmp_event",
                {{"pid", machine_.process.pid}, {"name", m.name}, {"data", m.body}});
+    // A guest that switches itself off without its agent, such as by `poweroff -f`.
+    if (m.name == "SHUTDOWN" && m.body.find("guest-shutdown") != std::string::npos)
+      tell(event::stopping{});
   };
   // This handler keeps the link alive; the others are never there without it.
   loop_.watch(machine_.pidfd.get(), EPOLLIN, [me = self()](std::uint32_t) { me->on_exit(); });

@@ -142,21 +142,21 @@ expected<void> database::intend(const intent& i) {
   });
 }
 
-expected<void> database::settle(const std::string& op, const vm::record& r) {
+expected<void> database::settle(const vm::record& r) {
   return guarded("cannot store the VM " + r.name.str(), [&]() -> expected<void> {
     SQLite::Transaction together(*db_);
     put(*db_, r);
-    forget(*db_, "journal", "op", op);
+    forget(*db_, "journal", "vm", r.id.str());
     together.commit();
     return {};
   });
 }
 
-expected<void> database::erase(const std::string& op, const std::string& vm) {
+expected<void> database::erase(const std::string& vm) {
   return guarded("cannot remove the VM " + vm + " from the database", [&]() -> expected<void> {
     SQLite::Transaction together(*db_);
     forget(*db_, "vms", "id", vm);
-    forget(*db_, "journal", "op", op);
+    forget(*db_, "journal", "vm", vm);
     together.commit();
     return {};
   });

@@ -50,10 +50,11 @@ public:
   expected<snapshot> load();
   expected<void> save(const vm::record& r);
   expected<void> intend(const intent& i);
-  /// The operation has ended: its VM as it is now, and its journal row gone, in one transaction.
-  expected<void> settle(const std::string& op, const vm::record& r);
+  /// An operation of this VM has ended: the VM as it is now, and what the journal says of it gone,
+  /// in one transaction. Rows that a crash left behind go with it.
+  expected<void> settle(const vm::record& r);
   /// The same for a VM that is gone.
-  expected<void> erase(const std::string& op, const std::string& vm);
+  expected<void> erase(const std::string& vm);
 
 private:
   explicit database(std::unique_ptr<SQLite::Database> db);

@@ -18,12 +18,8 @@ store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self
   return {
       [&file](save_atom, const vm::record_ptr& r) { return actor::answer(file.save(*r)); },
       [&file](intend_atom, const intent& i) { return actor::answer(file.intend(i)); },
-      [&file](settle_atom, const std::string& op, const vm::record_ptr& r) {
-        return actor::answer(file.settle(op, *r));
-      },
-      [&file](erase_atom, const std::string& op, const std::string& vm) {
-        return actor::answer(file.erase(op, vm));
-      },
+      [&file](settle_atom, const vm::record_ptr& r) { return actor::answer(file.settle(*r)); },
+      [&file](erase_atom, const std::string& vm) { return actor::answer(file.erase(vm)); },
   };
 }
 

@@ -26,9 +26,9 @@ using store_actor = caf::typed_actor<
     /// What an operation does next; said before it is done.
     caf::replies_to<intend_atom, intent>::with<void>,
     /// An operation ended; its VM as it is now.
-    caf::replies_to<settle_atom, std::string, vm::record_ptr>::with<void>,
+    caf::replies_to<settle_atom, vm::record_ptr>::with<void>,
     /// An operation ended; its VM (id) is gone.
-    caf::replies_to<erase_atom, std::string, std::string>::with<void>>;
+    caf::replies_to<erase_atom, std::string>::with<void>>;
 
 store_actor spawn_store(caf::actor_system& system, database db);
 store_actor spawn_store_for_test(caf::actor_system& system, database db);

@@ -84,8 +84,10 @@ caf::result<record_ptr> machine_state::undo(const step_request& request) {
 void machine_state::abort() {
   aborted_ = true;
   stop_.request_stop();
-  // What runs in the pool ends by itself, by the stop token; what waits for a guest ends here.
-  if (waits_for_ == waiting::hello || waits_for_ == waiting::configured)
+  // What runs in the pool ends by itself, by the stop token. An image is made to its end all the
+  // same, for whoever wants it next.
+  if (waits_for_ == waiting::image || waits_for_ == waiting::hello ||
+      waits_for_ == waiting::configured)
     finish(fail(errc::cancelled, "the start was cancelled"));
 }
 
@@ -117,30 +119,47 @@ void machine_state::run_host_step(const host_step& step) {
 }
 
 void machine_state::get_image() {
+  waits_for_ = waiting::image;
+  const auto turn = ++turn_;
   actor::ask(self_, room_.images, 1h, image::ensure_atom::value, build_->vm.wanted.image.str(),
              caf::actor_cast<image::note_listener>(machine_actor(self_)))
       .then(
-          [this, op = op_](const image::image_set_ptr& set) {
-            if (op != op_)
+          [this, turn](const image::image_set_ptr& set) {
+            if (turn != turn_)
               return;
             build_->image = set->image;
             build_->kernel = set->kernel;
             build_->vm.machine.kernel = set->kernel.version;
-            if (aborted_)
-              return finish(fail(errc::cancelled, "the start was cancelled"));
             finish({});
           },
-          [this, op = op_](caf::error& why) {
-            if (op == op_)
+          [this, turn](caf::error& why) {
+            if (turn == turn_)
               finish(tl::unexpected(actor::from_error(why)));
           });
 }
 
+namespace {
+
+expected<void> end_process(const build& b) {
+  if (b.vm.machine.process.pid == 0)
+    return {};
+  return hypervisor::kill_and_wait(b.vm.machine.process,
+                                   std::chrono::milliseconds(kill_budget).count());
+}
+
+} // namespace
+
 void machine_state::launch() {
+  if (link_)
+    link_->close();
+  link_.reset();
   hello_.reset();
   stopping_ = false;
   in_pool(
       [b = build_, capabilities = room_.capabilities]() -> expected<hypervisor::running_machine> {
+        // What a stop that failed has left behind.
+        if (auto gone = end_process(*b); !gone)
+          return tl::unexpected(gone.error());
         shape(*b, capabilities);
         auto planned = b->site.driver->plan(b->machine);
         if (!planned)
@@ -175,18 +194,15 @@ void machine_state::connect(hypervisor::running_machine machine) {
 }
 
 void machine_state::kill() {
-  in_pool(
-      [b = build_] {
-        return hypervisor::kill_and_wait(b->vm.machine.process, milliseconds(kill_budget).count());
-      },
-      [this](expected<void> outcome) {
-        if (outcome)
-          build_->vm.machine.process = {};
-        if (link_)
-          link_->close();
-        link_.reset();
-        finish(std::move(outcome));
-      });
+  in_pool([b = build_] { return end_process(*b); },
+          [this](expected<void> outcome) {
+            if (outcome)
+              build_->vm.machine.process = {};
+            if (link_)
+              link_->close();
+            link_.reset();
+            finish(std::move(outcome));
+          });
 }
 
 void machine_state::release() {

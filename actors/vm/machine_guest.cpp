@@ -15,6 +15,7 @@ constexpr auto configure_quiet = 25s, configure_at_most = 90s;
 constexpr auto poweroff_budget = 10s, quit_budget = 3s;
 constexpr auto adopt_patience = 400ms, adopt_pause = 50ms;
 constexpr int adopt_attempts = 25;
+constexpr auto takeover_budget = 12s;
 constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
 
 std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
@@ -40,14 +41,17 @@ void machine_state::configure() {
 }
 
 void machine_state::shut_down() {
-  if (!link_)
-    return finish({});
   pressure_ = 0;
+  // A guest that was just taken over may need a moment before it can be asked to sync.
+  if (!hello_ && adopting_ > 0)
+    return await(waiting::takeover, takeover_budget, takeover_budget);
   press_on();
 }
 
 // The ladder of a stop: ask the guest, then QEMU, then take it away.
 void machine_state::press_on() {
+  if (!link_)
+    return kill();
   switch (pressure_++) {
   case 0:
     if (!hello_)
@@ -61,42 +65,75 @@ void machine_state::press_on() {
 
 caf::result<void> machine_state::adopt(const record_ptr& vm) {
   take_up({"adopt", "adopt", verb::sweep, vm});
-  return actor::answer(take_over(adopt_attempts));
+  adopting_ = adopt_attempts;
+  return actor::answer(take_over());
+}
+
+expected<void> machine_state::take_over() {
+  auto machine = hypervisor::adopt(build_->folder(), build_->vm.machine.process);
+  if (!machine) {
+    adopting_ = 0;
+    return tl::unexpected(machine.error());
+  }
+  connect(std::move(*machine));
+  later(adopt_patience, [this] { doubt(); });
+  return {};
 }
 
 // A guest that did not notice that the last daemon left would take our first words for the rest of
 // its sentence. It is silent then; let go, so that it notices, and connect again.
-expected<void> machine_state::take_over(int attempts) {
-  auto machine = hypervisor::adopt(build_->folder(), build_->vm.machine.process);
-  if (!machine)
-    return tl::unexpected(machine.error());
-  connect(std::move(*machine));
-  actor::after(self_, adopt_patience, work::thunk{[this, attempts, number = link_number_] {
-                 if (hello_ || number != link_number_ || attempts == 0)
-                   return;
-                 link_->close();
-                 link_.reset();
-                 actor::after(self_, adopt_pause, work::thunk{[this, attempts, number] {
-                                if (number == link_number_)
-                                  (void)take_over(attempts - 1);
-                              }});
+void machine_state::doubt() {
+  if (hello_ || !link_ || --adopting_ == 0)
+    return;
+  link_->close();
+  link_.reset();
+  later(adopt_pause, [this] {
+    if (auto ok = take_over(); !ok)
+      actor::tell(self_, owner_,
+                  machine_ended{"the VM could not be taken over: " + describe(ok.error()), {}});
+  });
+}
+
+// Unless another link has taken the place of this one by then.
+void machine_state::later(milliseconds delay, std::function<void()> act) {
+  actor::after(self_, delay, work::thunk{[this, act = std::move(act), number = link_number_] {
+                 if (number == link_number_)
+                   act();
                }});
-  return {};
 }
 
 caf::result<messages::stream_ticket> machine_state::open(const messages::exec_request& request) {
-  if (!link_ || !hello_)
-    return actor::to_error({errc::not_running,
-                            "the guest's agent does not answer",
-                            {},
-                            "`banger vm logs` shows the console; stop and start the VM",
-                            {}});
+  auto answer = self_->make_response_promise<messages::stream_ticket>();
+  if (!hello_ && adopting_ > 0)
+    opens_.push_back({answer, request});
+  else
+    offer(answer, request);
+  return answer;
+}
+
+void machine_state::offer(ticket_promise answer, const messages::exec_request& request) {
+  if (!link_ || !hello_) {
+    answer.deliver(actor::to_error({errc::not_running,
+                                    "the guest's agent does not answer",
+                                    {},
+                                    "`banger vm logs` shows the console; stop and start the VM",
+                                    {}}));
+    return;
+  }
   guest::open_body command;
   command.argv = request.argv;
   command.env = request.env;
   command.cwd = request.cwd;
   command.has_stdin = request.has_stdin;
-  return messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command))};
+  answer.deliver(messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command))});
+}
+
+void machine_state::taken_over() {
+  adopting_ = 0;
+  for (auto& [answer, request] : std::exchange(opens_, {}))
+    offer(answer, request);
+  if (waits_for_ == waiting::takeover)
+    press_on();
 }
 
 // -- waiting --------------------------------------------------------------------------------------
@@ -121,7 +158,7 @@ void machine_state::check_deadline(std::uint64_t turn) {
 }
 
 void machine_state::out_of_time() {
-  if (waits_for_ == waiting::exit)
+  if (waits_for_ == waiting::exit || waits_for_ == waiting::takeover)
     return press_on();
   const auto seconds =
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(quiet_).count());
@@ -152,6 +189,7 @@ void machine_state::heard(io::link_event event) {
 
 void machine_state::heard_hello(guest::hello_body body) {
   hello_ = std::move(body);
+  taken_over();
   if (waits_for_ == waiting::hello)
     finish({});
 }
@@ -161,6 +199,7 @@ void machine_state::heard_end(const std::string& last_lines) {
     link_->close();
   link_.reset();
   hello_.reset();
+  taken_over();
   if (waits_for_ == waiting::exit)
     return finish({});
   if (waits_for_ != waiting::nothing)

@@ -23,11 +23,12 @@ public:
 
 private:
   using promise = caf::typed_response_promise<record_ptr>;
+  using ticket_promise = caf::typed_response_promise<messages::stream_ticket>;
   using milliseconds = std::chrono::milliseconds;
   using clock = std::chrono::steady_clock;
 
   /// What the running step waits for the guest or the hypervisor to do.
-  enum class waiting : std::uint8_t { nothing, hello, configured, exit };
+  enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, exit };
 
   void take_up(const step_request& request);
   void dispatch(const std::string& step);
@@ -42,7 +43,11 @@ private:
   void press_on();
   void kill();
   void release();
-  expected<void> take_over(int attempts);
+  expected<void> take_over();
+  void doubt();
+  void taken_over();
+  void later(milliseconds delay, std::function<void()> act);
+  void offer(ticket_promise answer, const messages::exec_request& request);
   void remove_files();
 
   void await(waiting what, milliseconds quiet, milliseconds at_most);
@@ -75,6 +80,9 @@ private:
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
   bool stopping_ = false; ///< the guest said that it goes down
+
+  int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
+  std::vector<std::pair<ticket_promise, messages::exec_request>> opens_; ///< until it is heard
 
   waiting waits_for_ = waiting::nothing;
   std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant

@@ -47,6 +47,9 @@ bool vm_state::cancel(const std::string& id) {
   if (it == queue_.end())
     return false;
   if (it == queue_.begin()) {
+    // A stop or a delete that was begun is carried through: half of it would be worse.
+    if (!it->todo.undoable)
+      return false;
     it->cancelled = true;
     actor::tell(self_, around_.machine, abort_atom::value);
     return true;
@@ -71,8 +74,12 @@ caf::result<stream_ticket> vm_state::exec(const exec_request& request) {
 void vm_state::hear(const image::note& news) { say(news.stage, news.detail); }
 
 void vm_state::hear(const machine_ended& end) {
-  // During an operation the step that needs the machine fails by itself.
-  if (!queue_.empty() || vm_->now != state::running)
+  // A step that needs the machine fails by itself; if none does, the end counts afterwards.
+  if (!queue_.empty()) {
+    ended_meanwhile_ = end;
+    return;
+  }
+  if (vm_->now != state::running)
     return;
   vm_->now = end.why.empty() ? state::stopped : state::error;
   vm_->last_error =
@@ -96,8 +103,12 @@ void vm_state::recover(recovery what) {
   case recovery::adopt:
     actor::ask(self_, around_.machine, store_deadline, adopt_atom::value, snapshot())
         .then([] {},
-              [this](caf::error& why) {
-                hear(machine_ended{describe(actor::from_error(why)), {}});
+              [this](caf::error& error) {
+                const auto why = actor::from_error(error);
+                // It lives, but nobody can speak to it: better ended than forgotten.
+                if (why.code != errc::not_found)
+                  return take({new_operation_id(), verb::sweep});
+                hear(machine_ended{describe(why), {}});
               });
   }
 }
@@ -155,6 +166,8 @@ void vm_state::stepped(const record_ptr& after) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - op.step_began);
   op.stages.push_back({done.name, static_cast<std::uint64_t>(took.count()), done.ours});
   const bool process_changed = after->machine.process.pid != vm_->machine.process.pid;
+  if (process_changed)
+    ended_meanwhile_.reset();
   vm_->machine = after->machine;
   if (!process_changed)
     return advance();
@@ -234,7 +247,6 @@ void vm_state::conclude() {
 }
 
 void vm_state::commit(bool gone) {
-  const auto op = queue_.front().wanted.op;
   const auto done = [this, gone] { committed(gone); };
   const auto not_stored = [this, gone](caf::error& why) {
     auto& failed = queue_.front();
@@ -243,10 +255,10 @@ void vm_state::commit(bool gone) {
     committed(gone);
   };
   if (gone)
-    actor::ask(self_, around_.store, store_deadline, store::erase_atom::value, op, vm_->id.str())
+    actor::ask(self_, around_.store, store_deadline, store::erase_atom::value, vm_->id.str())
         .then(done, not_stored);
   else
-    actor::ask(self_, around_.store, store_deadline, store::settle_atom::value, op, snapshot())
+    actor::ask(self_, around_.store, store_deadline, store::settle_atom::value, snapshot())
         .then(done, not_stored);
 }
 
@@ -259,6 +271,8 @@ void vm_state::committed(bool gone) {
   if (!gone) {
     show_change();
     actor::tell(self_, around_.directory, end);
+    if (queue_.empty() && ended_meanwhile_)
+      hear(*std::exchange(ended_meanwhile_, std::nullopt));
     return next();
   }
   auto last = to_view(*vm_);

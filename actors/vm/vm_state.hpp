@@ -68,7 +68,8 @@ private:
   vm_actor::pointer self_ = nullptr;
   std::unique_ptr<record> vm_;
   surroundings around_;
-  std::deque<operation> queue_; ///< the front one is running
+  std::optional<machine_ended> ended_meanwhile_; ///< while an operation ran that did not notice
+  std::deque<operation> queue_;                  ///< the front one is running
 };
 
 } // namespace banger::vm

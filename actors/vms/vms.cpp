@@ -23,6 +23,14 @@ std::uint64_t now_ms() {
       std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
 }
 
+failure actor_failed() {
+  return {errc::operation_failed,
+          "the VM's actor failed",
+          {},
+          "this is a bug, please report it; `banger daemon stop` and another command start afresh",
+          {}};
+}
+
 std::uint64_t draw() {
   const auto hex = vm::random_hex(8);
   std::uint64_t number = 0;
@@ -111,9 +119,10 @@ expected<vm::record> vms_state::check(const create_request& request) const {
 
 caf::result<bool> vms_state::cancel(const std::string& op) {
   const auto it = operations_.find(op);
-  if (it == operations_.end())
+  const auto vm = it == operations_.end() ? vms_.end() : vms_.find(it->second.vm);
+  if (vm == vms_.end())
     return false;
-  return self_->delegate(vms_.at(it->second.vm).actor, cancel_atom::value, op);
+  return self_->delegate(vm->second.actor, cancel_atom::value, op);
 }
 
 std::vector<vm_view> vms_state::list() const {
@@ -162,7 +171,10 @@ census vms_state::count() const {
   const auto runs = [](const auto& vm) { return vm.second.view.state == "running"; };
   return {static_cast<std::uint32_t>(vms_.size()),
           static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs)),
-          static_cast<std::uint32_t>(operations_.size())};
+          static_cast<std::uint32_t>(operations_.size()),
+          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), [](const auto& vm) {
+            return vm.second.owner != nullptr;
+          }))};
 }
 
 // -- what VMs say
@@ -235,15 +247,19 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   const auto me = caf::actor_cast<vm::vm_listener>(vms_actor(self_));
   auto actor = around_.make_vm(std::move(record), me, then);
   self_->monitor(actor);
+  actors_[actor.address()] = id;
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
 caf::result<op_ticket> vms_state::order(const std::string& id, vm::verb what) {
+  const auto& actor = vms_.at(id).actor;
+  if (actors_.count(actor.address()) == 0)
+    return actor::to_error(actor_failed());
   const auto op = vm::new_operation_id();
   const auto asker = self_->current_sender();
   watch(asker);
   operations_[op] = {caf::actor_cast<client>(asker), id, {}, {}, {}};
-  actor::tell(self_, vms_.at(id).actor, vm::order_atom::value, vm::order{op, what});
+  actor::tell(self_, actor, vm::order_atom::value, vm::order{op, what});
   return op_ticket{op, id};
 }
 
@@ -255,9 +271,12 @@ void vms_state::watch(const caf::strong_actor_ptr& who) {
 void vms_state::gone(const caf::down_msg& down) {
   if (watched_.erase(down.source) > 0)
     return lost_client(down.source);
-  for (const auto& [id, e] : vms_)
-    if (e.actor.address() == down.source)
-      return lost_vm(id);
+  const auto it = actors_.find(down.source);
+  if (it == actors_.end())
+    return;
+  const auto id = it->second;
+  actors_.erase(it);
+  lost_vm(id);
 }
 
 // Nobody waits any more: what was made for this client alone goes, the rest runs to its end.
@@ -280,25 +299,27 @@ void vms_state::lost_client(const caf::actor_addr& who) {
   }
 }
 
-// A VM actor ends by itself only after it said that its VM is gone; this one died of a bug.
+// A VM actor ends by itself after it said that its VM is gone; any other end is a bug. Whatever was
+// still on its way to it gets its answer here.
 void vms_state::lost_vm(const std::string& id) {
-  const failure why{
-      errc::operation_failed, "the VM's actor failed", {}, "this is a bug, please report it", {}};
-  log::failed({.vm = id}, "vm_actor_died", why);
-  auto& e = vms_.at(id);
-  e.view.state = "error";
-  for (auto it = operations_.begin(); it != operations_.end();) {
-    auto at = it++;
-    if (at->second.vm == id)
-      ended({at->first,
-             {static_cast<std::uint8_t>(why.code), why.what, why.why, why.remedy, at->first},
-             e.view,
+  const auto it = vms_.find(id);
+  const auto why = it == vms_.end() ? failure{errc::not_found, "the VM was deleted", {}, {}, {}}
+                                    : actor_failed();
+  vm_view last;
+  if (it != vms_.end()) {
+    log::failed({.vm = id}, "vm_actor_died", why);
+    it->second.view.state = "error";
+    last = it->second.view;
+  }
+  for (auto at = operations_.begin(); at != operations_.end();) {
+    const auto op = at++;
+    if (op->second.vm == id)
+      ended({op->first,
+             {static_cast<std::uint8_t>(why.code), why.what, why.why, why.remedy, op->first},
+             last,
              {}});
   }
 }
-
-// -- the actor
-// --------------------------------------------------------------------------------------
 
 namespace {
 

@@ -12,6 +12,7 @@ namespace banger::vms {
 
 struct census {
   std::uint32_t vms = 0, running = 0, operations = 0;
+  std::uint32_t owned = 0; ///< that live for a client
 };
 
 using census_atom = caf::atom_constant<caf::atom("census")>;

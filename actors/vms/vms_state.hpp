@@ -64,7 +64,8 @@ private:
 
   vms_actor::pointer self_ = nullptr;
   surroundings around_;
-  std::map<std::string, entry> vms_; ///< by id
+  std::map<caf::actor_addr, std::string> actors_; ///< VM actors that live, with the id of their VM
+  std::map<std::string, entry> vms_;              ///< by id
   std::map<std::string, operation> operations_;
   std::set<caf::actor_addr> watched_; ///< clients
   std::vector<caf::typed_response_promise<void>>

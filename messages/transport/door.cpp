@@ -26,7 +26,7 @@ void door::left(connection& which) {
   present.erase(which.who().number);
   if (retired)
     return;
-  say(which.greeted() ? opts.closed : opts.refused, which.who(), which.why());
+  say(which.announced() ? opts.closed : opts.refused, which.who(), which.why());
   leaving.emplace(which.who().number, caf::io::scribe_ptr{&which});
   // BASP learns of the end right after this call and puts its cleaning up into its message queue.
   // What is posted here comes later, so the word to the keeper stands behind it in that queue.
@@ -227,6 +227,7 @@ void connection::after_greeting() {
       broker->spawn_servers.erase(helper);
     }
   }
+  announced_ = true;
   if (door_->opts.opened)
     door_->opts.opened(who_);
 }

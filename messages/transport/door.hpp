@@ -93,6 +93,7 @@ public:
 
   const client_info& who() const { return who_; }
   bool greeted() const { return guard_.greeted(); }
+  bool announced() const { return announced_; } ///< `opened` was called
   const std::string& why() const { return why_; }
   void cut(const char* why);
 
@@ -111,6 +112,7 @@ private:
   door_ptr door_;
   client_info who_;
   frames::guard guard_;
+  bool announced_ = false;
   stage stage_ = stage::header;
   std::vector<char> held_; ///< the header, until its payload has been judged
   std::string why_;

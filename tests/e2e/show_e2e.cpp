@@ -125,10 +125,13 @@ TEST_CASE("an idle daemon is small and does not wake up", "[none]") {
   home h;
   h.good({"vm", "list"});
   const auto daemon = h.daemon_pid();
-  // What the last client left to be done is done by then.
-  ::sleep(1);
-  const auto before = wake_ups(daemon);
-  ::sleep(5);
-  CHECK(wake_ups(daemon) - before == 0);
+  // The deadlines of what the last client asked for pass first; what comes regularly never ends.
+  auto woken = wake_ups(daemon);
+  for (int window = 0; window < 6 && woken > 0; ++window) {
+    const auto before = wake_ups(daemon);
+    ::sleep(5);
+    woken = wake_ups(daemon) - before;
+  }
+  CHECK(woken == 0);
   CHECK(status_number(daemon, "VmRSS") <= 16 * 1024);
 }

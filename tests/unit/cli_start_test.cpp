@@ -71,11 +71,11 @@ TEST_CASE(
   std::getline(seen, folder);
   std::getline(seen, fds);
   seen >> pid >> session;
-  CHECK(option == "--ready-fd 3 --idle-exit 900");
+  CHECK(option == "--ready-fd 3 --lock-fd 4 --idle-exit 900");
   CHECK(folder == "/");
-  // Beyond the four there is only what the shell reads its script from.
-  CHECK_THAT(fds, Catch::StartsWith("0 1 ") && Catch::Contains(" 2 3 "));
-  CHECK(fds.size() <= std::string("0 1 10 2 3 ").size());
+  // Beyond the five there is only what the shell reads its script from.
+  CHECK_THAT(fds, Catch::StartsWith("0 1 ") && Catch::Contains(" 2 3 4 "));
+  CHECK(fds.size() <= std::string("0 1 10 2 3 4 ").size());
   CHECK(pid == session);
 }
 

@@ -75,12 +75,23 @@ TEST_CASE("an intent stays until its operation is settled or its VM erased") {
   auto all = db->load();
   REQUIRE(all->unfinished.size() == 2);
   CHECK(all->unfinished.front().step == "hello");
-  REQUIRE(db->settle("op-1", a));
-  REQUIRE(db->erase("op-2", b.id.str()));
+  REQUIRE(db->settle(a));
+  REQUIRE(db->erase(b.id.str()));
   all = db->load();
   CHECK(all->unfinished.empty());
   REQUIRE(all->vms.size() == 1);
   CHECK(all->vms.front().name.str() == "a");
+}
+
+TEST_CASE("what a crash left in the journal goes with the next operation of that VM") {
+  const place p;
+  auto db = store::database::open(p.file());
+  const auto a = some_vm("00000000000a", "a");
+  REQUIRE(db->save(a));
+  REQUIRE(db->intend({"op-of-the-crash", a.id.str(), "start", "launch"}));
+  REQUIRE(db->intend({"op-of-the-sweep", a.id.str(), "sweep", "kill"}));
+  REQUIRE(db->settle(a));
+  CHECK(db->load()->unfinished.empty());
 }
 
 TEST_CASE("two VMs of one name are refused by the file itself") {

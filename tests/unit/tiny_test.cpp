@@ -151,6 +151,6 @@ TEST_CASE("what a program needs is read from its ELF headers") {
   CHECK(std::find(dynamic->needed.begin(), dynamic->needed.end(), "libc.so.6") !=
         dynamic->needed.end());
   CHECK(code(read_dynamic("#!/bin/sh\n")) == errc::bad_request);
-  for (const std::size_t length : {0, 4, 63, 64, 100, 500})
+  for (const std::size_t length : std::initializer_list<std::size_t>{0, 4, 63, 64, 100, 500})
     CHECK_FALSE(read_dynamic(sh.substr(0, length)));
 }

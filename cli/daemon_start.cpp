@@ -188,7 +188,8 @@ expected<fs::path> find_daemon_program() {
   const auto beside = fs::read_symlink("/proc/self/exe", none).parent_path() / "bangerd";
   if (!none && runnable(beside))
     return beside;
-  std::string_view path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+  const char* folders_given = std::getenv("PATH");
+  std::string_view path = folders_given != nullptr ? folders_given : "";
   while (!path.empty()) {
     const auto folder = path.substr(0, path.find(':'));
     path.remove_prefix(std::min(path.size(), folder.size() + 1));

@@ -185,7 +185,8 @@ system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_
   return system.spawn(system_behavior, std::move(vms), std::move(options));
 }
 
-gateway_actor spawn_gateway(caf::actor_system& system, vms::vms_actor vms, system_actor itself) {
+gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
+                            const system_actor& itself) {
   auto vms_side = caf::actor_cast<vms_facet>(vms);
   auto system_side = caf::actor_cast<system_facet>(itself);
   return system.spawn(gateway_behavior, vms_side, system_side, itself);

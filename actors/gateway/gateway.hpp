@@ -32,7 +32,7 @@ struct system_options {
 };
 
 system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_options options);
-messages::gateway_actor spawn_gateway(caf::actor_system& system, vms::vms_actor vms,
-                                      system_actor itself);
+messages::gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
+                                      const system_actor& itself);
 
 } // namespace banger::gateway

@@ -10,7 +10,7 @@ struct store_state : actor::state_base {
 };
 
 store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self,
-                                 std::shared_ptr<database> db) {
+                                 const std::shared_ptr<database>& db) {
   static_assert(actor::sound_state<store_state>);
   actor::make_sturdy(self);
   self->state.db = std::make_unique<database>(std::move(*db));

@@ -20,7 +20,7 @@ bool made_here(const build& b, std::string_view step) {
   return std::find(b.made.begin(), b.made.end(), step) != b.made.end();
 }
 
-expected<void> make_folder(build& b, std::stop_token) {
+expected<void> make_folder(build& b, const std::stop_token&) {
   std::error_code there;
   if (fs::exists(b.folder(), there))
     return {};
@@ -49,7 +49,7 @@ expected<void> check_root(const build& b) {
 }
 
 // Made once and kept: a later start finds the kind in the record and the file in its place.
-expected<void> make_root(build& b, std::stop_token stop) {
+expected<void> make_root(build& b, const std::stop_token& stop) {
   if (!b.vm.machine.root_disk.empty())
     return check_root(b);
   b.made.emplace_back("root-disk");
@@ -88,7 +88,7 @@ void shape_root(build& b) {
   }
 }
 
-expected<void> make_work(build& b, std::stop_token stop) {
+expected<void> make_work(build& b, const std::stop_token& stop) {
   std::error_code there;
   if (fs::exists(work_disk(b), there))
     return {};

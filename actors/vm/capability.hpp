@@ -44,7 +44,7 @@ void add_disk(build& b, hypervisor::disk disk, guest::disk_role role);
 /// success.
 struct host_step {
   step what;
-  std::function<expected<void>(build&, std::stop_token)> act;
+  std::function<expected<void>(build&, const std::stop_token&)> act;
   std::function<void(build&)> undo;
 };
 

@@ -208,7 +208,7 @@ void machine_state::heard_end(const std::string& last_lines) {
 }
 
 // What the hypervisor said of itself, else what its guest said last.
-void machine_state::finish_with_evidence(errc code, std::string what) {
+void machine_state::finish_with_evidence(errc code, const std::string& what) {
   waits_for_ = waiting::nothing;
   ++turn_;
   in_pool(

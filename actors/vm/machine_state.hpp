@@ -58,7 +58,7 @@ private:
   void heard(io::link_event event);
   void heard_hello(guest::hello_body body);
   void heard_end(const std::string& last_lines);
-  void finish_with_evidence(errc code, std::string what);
+  void finish_with_evidence(errc code, const std::string& what);
   const host_step* find_host_step(const std::string& step) const;
   milliseconds scaled(milliseconds t) const;
 

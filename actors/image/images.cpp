@@ -1,5 +1,6 @@
 #include "actors/image/images.hpp"
 
+#include <malloc.h>
 #include <map>
 
 namespace banger::image {
@@ -60,6 +61,8 @@ private:
     auto image = ensure_tiny(folders.images / wanted, progress);
     if (!image)
       return tl::unexpected(image.error());
+    // A kernel was unpacked in memory, maybe; none of it is needed any more.
+    ::malloc_trim(0);
     return image_set{std::move(*image), std::move(*kernel)};
   }
 

@@ -21,6 +21,9 @@ bool frame_link::write() {
     const auto n = ::send(fd_.get(), out_.data() + out_at_, unsent(), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR)
       continue;
+    // A peer that has said its last word hears no more; what it said may still be unread.
+    if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+      break;
     if (n < 0)
       return errno == EAGAIN;
     out_at_ += static_cast<std::size_t>(n);

@@ -75,7 +75,7 @@ child::child(const program& p) {
   const unique_fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   std::vector<std::string> words = p.argv, variables;
   for (const auto& [name, value] : p.env)
-    variables.push_back(name + "=" + value);
+    variables.push_back(std::string(name).append("=").append(value));
   auto argv = pointers(words), env = pointers(variables);
   const int stdin_fd = p.in == input::pipe ? in.read.get() : null.get();
   pid_ = ::fork();
@@ -138,7 +138,7 @@ void child::write_some() {
 }
 
 void child::read_some(unique_fd& fd, bool is_out) {
-  static std::array<char, 256 * 1024> buffer;
+  static std::array<char, std::size_t{256} * 1024> buffer;
   const auto got = ::read(fd.get(), buffer.data(), buffer.size());
   if (got == 0 || (got < 0 && errno != EAGAIN)) {
     fd.reset();

@@ -40,13 +40,16 @@ struct create_request {
   std::uint64_t disk_bytes = 0; ///< of the work disk
   bool nat = false;             ///< may the guest reach the network outside?
   bool ephemeral = false;       ///< deleted when the client that asked is gone (`--rm`)
+  bool until_booted = false;    ///< ends when the image's init is done, not when the agent answers
 };
 
-/// `verb` of start, stop, delete on `ref`: an id, a name, or a prefix of either that fits one VM
-/// only.
+/// `verb` of start, stop, kill, delete on `ref`: an id, a name, or a prefix of either that fits one
+/// VM only.
 struct verb_request {
   std::string verb;
   std::string ref;
+  bool until_booted = false; ///< of a start
+  std::string signal = {};   ///< of a kill, for the hypervisor: "KILL", "TERM", ...; empty: KILL
 };
 
 struct exec_request {
@@ -55,6 +58,16 @@ struct exec_request {
   std::vector<std::string> env; ///< NAME=value
   std::string cwd;
   bool has_stdin = true;
+  bool tty = false; ///< stdin and stdout are one terminal of `rows` by `cols`; no stderr
+  std::uint16_t rows = 0, cols = 0;
+};
+
+/// Back to a command whose stream was lost: `out` and `err` bytes have been received so far.
+struct attach_request {
+  std::string vm; ///< as in the ticket of the stream that was lost
+  std::uint32_t session = 0;
+  std::uint64_t out = 0, err = 0;
+  bool owner = false; ///< the VM is ephemeral and lives for the asker from now on
 };
 
 struct logs_request {
@@ -70,7 +83,40 @@ struct op_ticket {
 
 /// Present `token` on the stream socket within 10 s, once, to get the stream.
 struct stream_ticket {
-  std::string token; ///< 32 hexadecimal digits
+  std::string token;         ///< 32 hexadecimal digits
+  std::string vm;            ///< id, for `attach`
+  std::uint32_t session = 0; ///< of the guest's agent, for `attach`; 0: cannot be attached again
+};
+
+/// An image to be made. The daemon checks every field again.
+struct image_request {
+  std::string name;
+  std::vector<std::string> include; ///< packages beside those that it always has
+  bool again = false;               ///< also if it is there; VMs keep the file they stand on
+};
+
+/// An image that is here, or could be made here.
+struct image_view {
+  std::string name;
+  bool present = false;
+  std::uint64_t bytes = 0;      ///< of its disk
+  std::uint64_t used_bytes = 0; ///< allocated on the host
+  std::uint64_t made_ms = 0;    ///< Unix epoch
+  std::string about;            ///< one line for people
+  std::vector<std::string> include;
+  std::uint32_t vms = 0; ///< that were made from it
+};
+
+/// A long operation, running or ended a while ago.
+struct operation_view {
+  std::string op;
+  std::string kind;   ///< vm.create, vm.start, vm.stop, vm.kill, vm.delete, image.build
+  std::string target; ///< name of the VM or image
+  std::string state;  ///< running | done | failed | cancelled
+  std::string stage, detail;
+  std::uint64_t began_ms = 0; ///< Unix epoch
+  std::uint64_t elapsed_us = 0;
+  error_info error;
 };
 
 /// A VM as a list shows it.
@@ -151,12 +197,18 @@ BANGER_INSPECT(error_info, x.code, x.what, x.why, x.remedy, x.operation)
 BANGER_INSPECT(hello_request, x.protocol, x.version, x.commit, x.build)
 BANGER_INSPECT(hello_reply, x.protocol, x.version, x.commit, x.build, x.pid)
 BANGER_INSPECT(create_request, x.name, x.image, x.vcpu, x.memory_mib, x.disk_bytes, x.nat,
-               x.ephemeral)
-BANGER_INSPECT(verb_request, x.verb, x.ref)
-BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin)
+               x.ephemeral, x.until_booted)
+BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal)
+BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin, x.tty, x.rows, x.cols)
+BANGER_INSPECT(attach_request, x.vm, x.session, x.out, x.err, x.owner)
 BANGER_INSPECT(logs_request, x.ref, x.follow)
 BANGER_INSPECT(op_ticket, x.op, x.vm)
-BANGER_INSPECT(stream_ticket, x.token)
+BANGER_INSPECT(stream_ticket, x.token, x.vm, x.session)
+BANGER_INSPECT(image_request, x.name, x.include, x.again)
+BANGER_INSPECT(image_view, x.name, x.present, x.bytes, x.used_bytes, x.made_ms, x.about, x.include,
+               x.vms)
+BANGER_INSPECT(operation_view, x.op, x.kind, x.target, x.state, x.stage, x.detail, x.began_ms,
+               x.elapsed_us, x.error)
 BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x.vcpu, x.memory_mib,
                x.disk_bytes, x.nat, x.ephemeral, x.created_ms)
 BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)

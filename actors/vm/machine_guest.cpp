@@ -125,7 +125,8 @@ void machine_state::offer(ticket_promise answer, const messages::exec_request& r
   command.env = request.env;
   command.cwd = request.cwd;
   command.has_stdin = request.has_stdin;
-  answer.deliver(messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command))});
+  answer.deliver(messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command)),
+                                         build_->vm.id.str(), 0});
 }
 
 void machine_state::taken_over() {

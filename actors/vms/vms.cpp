@@ -156,7 +156,7 @@ caf::result<stream_ticket> vms_state::logs(const logs_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return stream_ticket{around_.offer_log(*id, request.follow)};
+  return stream_ticket{around_.offer_log(*id, request.follow), *id, 0};
 }
 
 caf::result<void> vms_state::drain() {

@@ -218,14 +218,30 @@ expected<stream_ticket> client::exec(const exec_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, exec_atom::value, request);
 }
 
+expected<stream_ticket> client::attach(const attach_request& request) {
+  return impl_->ask<stream_ticket>(impl_->daemon.vms, attach_atom::value, request);
+}
+
 expected<stream_ticket> client::logs(const logs_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, logs_atom::value, request);
+}
+
+expected<std::vector<operation_view>> client::operations() {
+  return impl_->ask<std::vector<operation_view>>(impl_->daemon.operations, list_atom::value);
+}
+
+expected<operation_view> client::watch(const std::string& op) {
+  return impl_->ask<operation_view>(impl_->daemon.operations, watch_atom::value, op);
+}
+
+expected<bool> client::try_cancel(const std::string& op) {
+  return impl_->ask<bool>(impl_->daemon.operations, cancel_atom::value, op);
 }
 
 // Whether it still ran is told by its `finished`.
 void client::cancel(const std::string& op) {
   static_cast<void>(
-      impl_->ask_within<bool>(cancel_deadline, impl_->daemon.vms, cancel_atom::value, op));
+      impl_->ask_within<bool>(cancel_deadline, impl_->daemon.operations, cancel_atom::value, op));
 }
 
 int client::events() const { return impl_->letters.fd(); }

@@ -48,8 +48,15 @@ public:
   expected<messages::op_ticket> begin(const messages::create_request& request);
   expected<messages::op_ticket> begin(const messages::verb_request& request);
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
+  expected<messages::stream_ticket> attach(const messages::attach_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);
-  /// Its `finished` still comes. Returns when the daemon has heard it, or after two seconds.
+  expected<std::vector<messages::operation_view>> operations();
+  /// From now on its progress and its end are heard; what it is now.
+  expected<messages::operation_view> watch(const std::string& op);
+  /// True if it still ran and can be cancelled; its `finished` still comes.
+  expected<bool> try_cancel(const std::string& op);
+  /// The same for an operation of our own. Returns when the daemon has heard it, or after two
+  /// seconds.
   void cancel(const std::string& op);
 
   /// Readable when `next` has something to give.

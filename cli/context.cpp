@@ -21,11 +21,9 @@ void await_room(int fd) {
 } // namespace
 
 expected<void> context::reach() {
-  auto reached = reach_daemon(where);
-  if (!reached)
-    return tl::unexpected(reached.error());
-  daemon = std::move(*reached);
-  return {};
+  if (!daemon)
+    daemon = std::make_unique<client>();
+  return reach_daemon(where, *daemon);
 }
 
 int context::report(const failure& f) const {

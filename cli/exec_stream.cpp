@@ -27,6 +27,9 @@ namespace {
 // left with three quarters of its window, and a guest that emulates its CPU with few interrupts.
 constexpr std::uint64_t ack_every = guest::window / 4;
 
+// Connections that are lost before the command speaks: a daemon that dies of it again and again.
+constexpr int most_losses = 3;
+
 tl::unexpected<failure> out_of_order(const char* why) {
   return fail(errc::bad_version, "cannot read the stream", why, "see `banger daemon logs`");
 }
@@ -41,9 +44,9 @@ struct drain {
 
 class exec_stream {
 public:
-  exec_stream(unique_fd connection, const stream_ends& ends, bool is_log)
-      : link_(std::move(connection)), in_(ends.in), signals_(ends.signals),
-        is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
+  exec_stream(unique_fd connection, const stream_ends& ends, bool is_log, reattach again = {})
+      : link_(std::move(connection)), again_(std::move(again)), in_(ends.in),
+        signals_(ends.signals), is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
 
   expected<outcome> run();
 
@@ -56,21 +59,29 @@ private:
   expected<void> take(const received& frame);
   expected<void> take_data(const received& frame);
   expected<void> take_exited(std::string_view payload);
+  expected<void> take_ack(const received& frame);
+  expected<void> go_on();
   expected<void> read_input();
   void take_signals();
   void acknowledge();
   std::optional<outcome> ended();
 
   bool may_read_input() const {
-    return in_ >= 0 && opened_ && !end_ && link_.has_room() && in_sent_ - in_acked_ < guest::window;
+    return in_ >= 0 && opened_ && in_known_ && !end_ && link_.has_room() &&
+           in_sent_ - in_acked_ < guest::window;
   }
   drain& drain_of(stream_id stream) { return drains_[stream == stream_id::err ? 1 : 0]; }
 
   frame_link link_;
+  reattach again_;
   int in_, signals_;
   bool is_log_, opened_ = false, connected_ = true;
   std::array<drain, 2> drains_;
   std::uint64_t in_sent_ = 0, in_acked_ = 0;
+  std::string in_kept_;            ///< sent and not acknowledged, in case it has to be sent again
+  bool in_ended_ = false;          ///< its end was sent
+  int losses_ = 0;                 ///< of connections, one after the other
+  bool in_known_ = true;           ///< after a reattach the guest first says where it stands
   std::optional<outcome> end_;     ///< told by the other side; our output may still be on its way
   std::optional<outcome> at_once_; ///< decided here; nothing is waited for
   impatience patience_;
@@ -89,9 +100,25 @@ expected<outcome> exec_stream::run() {
     if (auto done = ended())
       return *done;
     if (!connected_ && !end_)
-      return fail(errc::disconnected, is_log_ ? "the log ended early" : "the command was lost",
-                  "the daemon closed the stream", "see `banger daemon logs`");
+      if (auto ok = go_on(); !ok)
+        return tl::unexpected(ok.error());
   }
+}
+
+// The guest holds what we have not received, we hold what it has not consumed.
+expected<void> exec_stream::go_on() {
+  if (!again_ || ++losses_ > most_losses)
+    return fail(errc::disconnected, is_log_ ? "the log ended early" : "the command was lost",
+                "the daemon closed the stream", "see `banger daemon logs`");
+  auto connection = again_({drains_[0].received, drains_[1].received});
+  if (!connection)
+    return tl::unexpected(connection.error());
+  link_ = frame_link(std::move(*connection));
+  connected_ = true;
+  in_known_ = false;
+  for (auto& drain : drains_)
+    drain.acked = drain.received;
+  return {};
 }
 
 std::array<pollfd, exec_stream::slots> exec_stream::interests() const {
@@ -141,17 +168,16 @@ expected<void> exec_stream::take_frames() {
 
 expected<void> exec_stream::take(const received& frame) {
   switch (frame.head.type) {
-  case frame_type::opened: opened_ = true; return {};
+  case frame_type::opened:
+    opened_ = true;
+    losses_ = 0;
+    return {};
   case frame_type::data: return take_data(frame);
   case frame_type::eof:
     if (is_log_ && frame.head.stream == stream_id::out)
       end_ = outcome{ending::log_end, 0};
     return {};
-  case frame_type::ack:
-    if (frame.head.stream != stream_id::in || frame.head.offset > in_sent_)
-      return out_of_order("it acknowledges what was not sent");
-    in_acked_ = std::max(in_acked_, frame.head.offset);
-    return {};
+  case frame_type::ack: return take_ack(frame);
   case frame_type::exited: return take_exited(frame.payload);
   case frame_type::failed: {
     const auto body = guest::decode<guest::failed_body>(frame.payload);
@@ -172,6 +198,28 @@ expected<void> exec_stream::take_data(const received& frame) {
   if (drain.received - drain.acked > guest::window)
     return out_of_order("more came than was allowed");
   return drain.to.put(frame.payload);
+}
+
+expected<void> exec_stream::take_ack(const received& frame) {
+  const auto offset = frame.head.offset;
+  if (frame.head.stream != stream_id::in || offset > in_sent_ || offset < in_acked_)
+    return out_of_order("it acknowledges what was not sent");
+  in_kept_.erase(0, offset - in_acked_);
+  in_acked_ = offset;
+  if (std::exchange(in_known_, true))
+    return {};
+  guest::header head;
+  head.type = frame_type::data;
+  head.stream = stream_id::in;
+  for (std::size_t at = 0; at < in_kept_.size(); at += guest::max_payload) {
+    head.offset = in_acked_ + at;
+    link_.send(head, std::string_view(in_kept_).substr(at, guest::max_payload));
+  }
+  head.type = frame_type::eof;
+  head.offset = in_sent_;
+  if (in_ended_)
+    link_.send(head, {});
+  return {};
 }
 
 expected<void> exec_stream::take_exited(std::string_view payload) {
@@ -203,7 +251,10 @@ expected<void> exec_stream::read_input() {
   head.offset = in_sent_;
   link_.send(head, {buffer.data(), size});
   in_sent_ += size;
-  if (size == 0)
+  if (again_)
+    in_kept_.append(buffer.data(), size);
+  in_ended_ = size == 0;
+  if (in_ended_)
     in_ = -1;
   return {};
 }
@@ -227,7 +278,7 @@ void exec_stream::acknowledge() {
   for (const auto i : {0u, 1u}) {
     auto& drain = drains_[i];
     const auto written = drain.to.written();
-    if (written - drain.acked < ack_every)
+    if (written < drain.acked + ack_every)
       continue;
     drain.acked = written;
     guest::header head;
@@ -268,8 +319,9 @@ expected<unique_fd> open_stream(const std::filesystem::path& socket, const std::
   return fd;
 }
 
-expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends) {
-  return exec_stream(std::move(connection), ends, false).run();
+expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends,
+                                  const reattach& again) {
+  return exec_stream(std::move(connection), ends, false, again).run();
 }
 
 expected<outcome> run_log_stream(unique_fd connection, int out) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace banger::cli {
@@ -36,9 +37,20 @@ struct stream_ends {
 /// Connects to the stream socket and shows the token. `disconnected`, `operation_failed`.
 expected<unique_fd> open_stream(const std::filesystem::path& socket, const std::string& token);
 
-/// Runs until the command has ended and its output is written. `disconnected`: the daemon went
-/// away; `operation_failed`: the guest's reason, or our output cannot be written.
-expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends);
+/// How much of a command's output has come.
+struct stream_position {
+  std::uint64_t out = 0, err = 0;
+};
+
+/// A way back to a command whose connection was lost: a stream that goes on from there.
+using reattach = std::function<expected<unique_fd>(const stream_position&)>;
+
+/// Runs until the command has ended and its output is written. A lost connection is replaced by
+/// `again`, without a byte lost or told twice, if it is given. Its error, if it fails;
+/// `disconnected`: the daemon went away; `operation_failed`: the guest's reason, or our output
+/// cannot be written.
+expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends,
+                                  const reattach& again = {});
 
 /// Copies a log to `out` until it ends or `out` is closed.
 expected<outcome> run_log_stream(unique_fd connection, int out);

@@ -13,7 +13,11 @@ namespace {
 constexpr std::chrono::milliseconds retire_deadline{60000};
 
 // A daemon may leave (idle, retired by somebody else) between our looking and our talking.
-constexpr int attempts = 4;
+constexpr int attempts = 8;
+
+// An older banger whose stream goes with the daemon that we retire may start its own again before
+// we start ours.
+constexpr int most_retirements = 3;
 
 expected<void> make_room(client& daemon) {
   if (auto ok = daemon.retire(); !ok && ok.error().code != errc::disconnected)
@@ -40,12 +44,11 @@ tl::unexpected<failure> too_old(const messages::hello_reply& theirs) {
 
 } // namespace
 
-expected<std::unique_ptr<client>> reach_daemon(const folders& where) {
-  auto daemon = std::make_unique<client>();
+expected<void> reach_daemon(const folders& where, client& daemon) {
   failure last;
-  bool retired = false;
+  int retired = 0;
   for (int i = 0; i < attempts; ++i) {
-    if (auto ok = daemon->connect(daemon_socket(where)); !ok) {
+    if (auto ok = daemon.connect(daemon_socket(where)); !ok) {
       last = ok.error();
       if (last.code != errc::not_found && last.code != errc::disconnected)
         return tl::unexpected(last);
@@ -53,16 +56,16 @@ expected<std::unique_ptr<client>> reach_daemon(const folders& where) {
         return tl::unexpected(started.error());
       continue;
     }
-    switch (decide(this_build(), protocol_version, daemon->daemon())) {
-    case handover::use: return daemon;
-    case handover::refuse: return too_old(daemon->daemon());
+    switch (decide(this_build(), protocol_version, daemon.daemon())) {
+    case handover::use: return {};
+    case handover::refuse: return too_old(daemon.daemon());
     case handover::retire:
-      if (std::exchange(retired, true))
-        return old_program(daemon->daemon());
-      if (auto ok = make_room(*daemon); !ok) {
+      if (++retired > most_retirements)
+        return old_program(daemon.daemon());
+      if (auto ok = make_room(daemon); !ok) {
         // At work for others, and we understand each other: no reason to disturb it.
-        if (ok.error().code == errc::busy && daemon->daemon().protocol == protocol_version)
-          return daemon;
+        if (ok.error().code == errc::busy && daemon.daemon().protocol == protocol_version)
+          return {};
         return tl::unexpected(ok.error());
       }
     }

@@ -9,8 +9,9 @@
 
 namespace banger::cli {
 
-/// A daemon that understands us. `unavailable`, `bad_version`, `timed_out`, `unauthorized`.
-expected<std::unique_ptr<client>> reach_daemon(const folders& where);
+/// Connects `daemon` to one that understands us; again, if its last one is gone. `unavailable`,
+/// `bad_version`, `timed_out`, `unauthorized`.
+expected<void> reach_daemon(const folders& where, client& daemon);
 
 /// The daemon that runs, of whatever version. `not_found`: none does.
 expected<std::unique_ptr<client>> find_daemon(const folders& where);

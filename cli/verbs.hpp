@@ -16,10 +16,10 @@ struct context {
   folders where;
   terminal screen;
   bool stdin_closed = false;
-  std::unique_ptr<client> daemon; ///< set by `reach`
+  std::unique_ptr<client> daemon; ///< made by `reach`, kept when it is called again
   int failure_code = 1;           ///< of our own failures: 125 for run and exec
 
-  /// Connects, and starts a daemon if there is none.
+  /// Connects, and starts a daemon if there is none. Again after the last one was lost.
   expected<void> reach();
   /// Prints the error; answers `failure_code`.
   int report(const failure& f) const;

@@ -60,7 +60,21 @@ failure not_started(const std::string& program, const outcome& end) {
           missing ? "no such program" : std::strerror(static_cast<int>(end.value)), "", ""};
 }
 
-int stream_command(context& ctx, exec_request request, const signal_source& signals) {
+// Where a daemon that was lost left the command, the next one goes on with it.
+reattach way_back(context& ctx, const stream_ticket& ticket, bool owner) {
+  return [&ctx, ticket, owner](const stream_position& at) -> expected<unique_fd> {
+    if (auto ok = ctx.reach(); !ok)
+      return tl::unexpected(ok.error());
+    const auto next = ctx.daemon->attach({ticket.vm, ticket.session, at.out, at.err, owner});
+    if (!next)
+      return tl::unexpected(next.error());
+    return open_stream(stream_socket(ctx.where), next->token);
+  };
+}
+
+// `owner`: the VM lives for us.
+int stream_command(context& ctx, exec_request request, const signal_source& signals,
+                   bool owner = false) {
   request.has_stdin = !ctx.stdin_closed;
   const auto ticket = ctx.daemon->exec(request);
   if (!ticket)
@@ -70,7 +84,7 @@ int stream_command(context& ctx, exec_request request, const signal_source& sign
     return ctx.report(connection.error());
   const stream_ends ends{ctx.stdin_closed ? -1 : STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
                          signals.fd()};
-  const auto end = run_exec_stream(std::move(*connection), ends);
+  const auto end = run_exec_stream(std::move(*connection), ends, way_back(ctx, *ticket, owner));
   if (!end)
     return ctx.report(end.error());
   if (end->how == ending::not_found || end->how == ending::not_runnable)
@@ -104,7 +118,8 @@ int perform(const run_options& asked, context& ctx) {
     return *made.code;
   auto request = asked.command;
   request.ref = made.vm->id;
-  const int code = made.code ? *made.code : stream_command(ctx, request, signals);
+  const int code =
+      made.code ? *made.code : stream_command(ctx, request, signals, asked.request.ephemeral);
   if (asked.request.ephemeral)
     remove_vm(ctx, *made.vm, asked.quiet);
   else if (!asked.quiet && ::isatty(STDERR_FILENO) != 0)

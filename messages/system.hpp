@@ -1,6 +1,7 @@
 // The facet for the daemon itself, and the gateway: the actor that is published on the socket.
 #pragma once
 
+#include "messages/operations.hpp"
 #include "messages/vms.hpp"
 
 namespace banger::messages {
@@ -12,12 +13,13 @@ using system_facet = caf::typed_actor<
     /// lost clients. The answer comes before the end; the end is the closed connection.
     caf::replies_to<halt_atom>::with<void>>;
 
-/// These two clauses never change, so that programs of any two versions can tell each other what
-/// they are.
+/// These two clauses never change once released, so that programs of any two versions can tell each
+/// other what they are.
 using gateway_actor = caf::typed_actor<
     /// First word on a connection. Answers what the daemon is, and the facets if the protocols
     /// agree (null handles if not).
-    caf::replies_to<hello_atom, hello_request>::with<hello_reply, vms_facet, system_facet>,
+    caf::replies_to<hello_atom, hello_request>::with<hello_reply, vms_facet, operations_facet,
+                                                     system_facet>,
     /// Said by a newer CLI: make room for my daemon. As `halt`; `bad_version` if the asker is not
     /// newer.
     caf::replies_to<retire_atom, hello_request>::with<void>>;

@@ -10,13 +10,10 @@ using vms_facet = caf::typed_actor<
     /// `bad_request` (field and rule), `already_exists`, `not_found` (image), `busy`: nothing was
     /// made.
     caf::replies_to<begin_atom, create_request>::with<op_ticket>,
-    /// start, stop or delete; takes its turn behind what the VM is doing. The sender gets
+    /// start, stop, kill or delete; takes its turn behind what the VM is doing. The sender gets
     /// `progress` and `finished`. `not_found`, `ambiguous`, `unknown_method` (verb), `busy` (too
     /// many wait).
     caf::replies_to<begin_atom, verb_request>::with<op_ticket>,
-    /// Asks an operation to end early and to undo what it did; its `finished` carries `cancelled`.
-    /// True if it still ran. Never fails, never waits.
-    caf::replies_to<cancel_atom, std::string>::with<bool>,
     /// All VMs, by creation time. Answered from memory, whatever the VMs are doing.
     caf::replies_to<list_atom>::with<std::vector<vm_view>>,
     /// One VM. `not_found`, `ambiguous`.
@@ -24,6 +21,9 @@ using vms_facet = caf::typed_actor<
     /// A stream to a new command in the guest. `not_found`, `ambiguous`, `not_running`,
     /// `bad_request`, `busy`.
     caf::replies_to<exec_atom, exec_request>::with<stream_ticket>,
+    /// A stream to a command whose stream was lost with an earlier daemon. `not_found`: the VM is
+    /// gone; `not_running`. A command that is gone is told on the stream.
+    caf::replies_to<attach_atom, attach_request>::with<stream_ticket>,
     /// A stream of the console log: `data` on stream 1, then `eof` unless it follows. `not_found`,
     /// `ambiguous`.
     caf::replies_to<logs_atom, logs_request>::with<stream_ticket>>;

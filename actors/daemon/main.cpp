@@ -165,6 +165,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
 }
 
 struct residents {
+  operations::operations_actor operations;
   vms::vms_actor vms;
   gateway::system_actor itself;
   messages::gateway_actor gate;
@@ -173,6 +174,7 @@ struct residents {
 residents move_in(house& h, ground& g, const options& o, caf::actor_system& system,
                   const caf::actor& waiting) {
   residents r;
+  r.operations = operations::spawn_operations(system);
   auto store = store::spawn_store(system, std::move(*g.database));
   vms::surroundings around;
   around.make_vm = [&system, &room = h.room, store](vm::record vm, vm::vm_listener directory,
@@ -183,14 +185,15 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
     return room.streams->offer_log(room.site.vms / id / "console.log", follow);
   };
   around.limits = limits_of_host();
+  around.operations = r.operations;
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
   gateway::system_options options;
   options.about = describe_daemon(g.where, g.found);
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
-  r.itself = gateway::spawn_system(system, r.vms, std::move(options));
-  r.gate = gateway::spawn_gateway(system, r.vms, r.itself);
+  r.itself = gateway::spawn_system(system, r.vms, r.operations, std::move(options));
+  r.gate = gateway::spawn_gateway(system, r.vms, r.operations, r.itself);
   return r;
 }
 
@@ -209,6 +212,7 @@ expected<transport::server> open_door(const ground& g, const residents& r,
   return transport::publish(
       system, door, r.gate,
       {transport::admit(system, caf::actor_cast<messages::vms_facet>(r.vms)),
+       transport::admit(system, caf::actor_cast<messages::operations_facet>(r.operations)),
        transport::admit(system, caf::actor_cast<messages::system_facet>(r.itself))});
 }
 

@@ -19,16 +19,18 @@ class system_state : public actor::state_base {
 public:
   static inline const char* name = "system";
 
-  void init(system_actor::pointer self, vms::vms_actor vms, system_options options) {
+  void init(system_actor::pointer self, vms::vms_actor vms, operations::operations_actor operations,
+            system_options options) {
     self_ = self;
     vms_ = std::move(vms);
+    operations_ = std::move(operations);
     options_ = std::move(options);
     wait_for_idle();
   }
 
   caf::result<daemon_status> status() {
     auto answer = self_->make_response_promise<daemon_status>();
-    survey([answer](const vms::census&, const daemon_status& now) mutable { answer.deliver(now); },
+    survey([answer](const daemon_status& now) mutable { answer.deliver(now); },
            [answer](caf::error why) mutable { answer.deliver(std::move(why)); });
     return answer;
   }
@@ -44,20 +46,20 @@ public:
     if (!newer(build_of(asker), this_build()))
       return actor::to_error({errc::bad_version, "this daemon is not older than you", {}, {}, {}});
     auto answer = self_->make_response_promise<void>();
-    survey(
-        [this, answer](const vms::census& counted, const daemon_status& now) mutable {
-          if (counted.operations == 0 && counted.owned == 0 && now.streams == 0) {
+    const auto refuse = [answer](caf::error why) mutable { answer.deliver(std::move(why)); };
+    count_operations(
+        [this, answer](std::uint32_t running) mutable {
+          if (running == 0) {
             log::info({}, "retiring", {{"text", "a newer banger takes over; VMs live on"}});
             return drain_and_leave(answer);
           }
           answer.deliver(actor::to_error({errc::busy,
                                           "the daemon is at work for others",
-                                          std::to_string(now.operations) + " operations, " +
-                                              std::to_string(now.streams) + " streams",
+                                          std::to_string(running) + " operations run",
                                           "wait until they are done, or use `banger daemon stop`",
                                           {}}));
         },
-        [answer](caf::error why) mutable { answer.deliver(std::move(why)); });
+        refuse);
     return answer;
   }
 
@@ -70,43 +72,59 @@ public:
   void look_whether_idle(std::uint64_t number) {
     if (number != idle_number_ || clients_ > 0)
       return;
-    actor::ask(self_, vms_, census_deadline, vms::census_atom::value)
-        .then(
-            [this](const vms::census& now) {
-              if (clients_ > 0)
-                return;
-              if (now.running > 0 || now.operations > 0)
-                return wait_for_idle();
-              log::info({}, "leaving", {{"text", "no clients and no running VMs"}});
-              drain_and_leave({});
-            },
-            [](caf::error&) {});
+    survey(
+        [this](const daemon_status& now) {
+          if (now.clients > 0)
+            return;
+          if (now.running > 0 || now.operations > 0)
+            return wait_for_idle();
+          log::info({}, "leaving", {{"text", "no clients and no running VMs"}});
+          drain_and_leave({});
+        },
+        [](const caf::error&) {});
   }
 
 private:
   template <class Then, class Otherwise>
-  void survey(Then then, Otherwise otherwise) {
-    const system_actor me = self_;
-    actor::ask(self_, vms_, census_deadline, vms::census_atom::value)
-        .then(
-            [this, me, then](const vms::census& counted) {
-              options_.streams->stats([this, me, then, counted](io::stream_stats streams) {
-                actor::tell_from_outside(me, work::thunk{[this, then, counted, streams]() mutable {
-                                           then(counted, now(counted, streams));
-                                         }});
-              });
-            },
-            [otherwise](caf::error& why) mutable { otherwise(std::move(why)); });
+  void count_operations(Then then, Otherwise otherwise) {
+    actor::ask(self_, operations_, census_deadline, operations::count_atom::value)
+        .then([then](std::uint32_t running) mutable { then(running); },
+              [otherwise](caf::error& why) mutable { otherwise(std::move(why)); });
   }
 
-  daemon_status now(const vms::census& counted, const io::stream_stats& streams) const {
+  template <class Then, class Otherwise>
+  void survey(Then then, Otherwise otherwise) {
+    const auto count = [this, then, otherwise](const vms::census& counted) {
+      count_operations(
+          [this, then, counted](std::uint32_t operations) {
+            with_streams(
+                [this, then, counted, operations](const io::stream_stats& streams) mutable {
+                  then(now(counted, operations, streams));
+                });
+          },
+          otherwise);
+    };
+    actor::ask(self_, vms_, census_deadline, vms::census_atom::value)
+        .then(count, [otherwise](caf::error& why) mutable { otherwise(std::move(why)); });
+  }
+
+  template <class Then>
+  void with_streams(Then then) {
+    const system_actor me = self_;
+    options_.streams->stats([me, then](const io::stream_stats& streams) {
+      actor::tell_from_outside(me, work::thunk{[then, streams]() mutable { then(streams); }});
+    });
+  }
+
+  daemon_status now(const vms::census& counted, std::uint32_t operations,
+                    const io::stream_stats& streams) const {
     auto s = options_.about;
     const auto up = std::chrono::steady_clock::now() - began_;
     s.uptime_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(up).count());
     s.vms = counted.vms;
     s.running = counted.running;
-    s.operations = counted.operations;
+    s.operations = operations;
     s.clients = static_cast<std::uint32_t>(std::max(clients_, 0));
     s.streams = streams.open;
     s.stream_bytes_buffered = streams.buffered_bytes;
@@ -114,15 +132,20 @@ private:
     return s;
   }
 
-  // From here on nothing new begins, so nothing is cut off.
+  // From here on VMs begin nothing new; what runs is not cut off.
   void drain_and_leave(caf::typed_response_promise<void> answer) {
+    const auto refuse = [answer](caf::error& why) mutable { answer.deliver(std::move(why)); };
+    const auto leave = [this, answer] {
+      actor::done(answer);
+      options_.leave();
+    };
     actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value)
         .then(
-            [this, answer]() mutable {
-              actor::done(answer);
-              options_.leave();
+            [this, leave, refuse] {
+              actor::ask(self_, operations_, drain_deadline, operations::drain_atom::value)
+                  .then(leave, refuse);
             },
-            [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+            refuse);
   }
 
   void wait_for_idle() {
@@ -132,6 +155,7 @@ private:
 
   system_actor::pointer self_ = nullptr;
   vms::vms_actor vms_;
+  operations::operations_actor operations_;
   system_options options_;
   std::int32_t clients_ = 0;
   std::uint64_t idle_number_ = 0;
@@ -139,11 +163,13 @@ private:
 };
 
 system_actor::behavior_type system_behavior(system_actor::stateful_pointer<system_state> self,
-                                            vms::vms_actor vms, system_options options) {
+                                            vms::vms_actor vms,
+                                            operations::operations_actor operations,
+                                            system_options options) {
   static_assert(actor::sound_state<system_state>);
   actor::make_sturdy(self);
   auto& s = self->state;
-  s.init(self, std::move(vms), std::move(options));
+  s.init(self, std::move(vms), std::move(operations), std::move(options));
   return {
       [&s](status_atom) { return s.status(); },
       [&s](halt_atom) { return s.halt(); },
@@ -158,20 +184,24 @@ struct gateway_state : actor::state_base {
   static inline const char* name = "gateway";
 };
 
+struct facets {
+  vms_facet vms;
+  operations_facet operations;
+  system_facet system;
+};
+
 gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<gateway_state> self,
-                                              const vms_facet& vms, const system_facet& facet,
-                                              const system_actor& itself) {
+                                              const facets& all, const system_actor& itself) {
   static_assert(actor::sound_state<gateway_state>);
   actor::make_sturdy(self);
   return {
-      [vms, facet](hello_atom, const hello_request& asker)
-          -> caf::result<hello_reply, vms_facet, system_facet> {
+      [all](hello_atom, const hello_request& asker)
+          -> caf::result<hello_reply, vms_facet, operations_facet, system_facet> {
         const auto& build = this_build();
         hello_reply reply{protocol_version, build.version, build.commit, build.number,
                           static_cast<std::uint32_t>(::getpid())};
-        if (asker.protocol != protocol_version)
-          return {std::move(reply), vms_facet(), system_facet()};
-        return {std::move(reply), vms, facet};
+        const auto shown = asker.protocol == protocol_version ? all : facets();
+        return {std::move(reply), shown.vms, shown.operations, shown.system};
       },
       [self, itself](retire_atom, const hello_request& asker) -> caf::result<void> {
         return self->delegate(itself, retire_atom::value, asker);
@@ -181,15 +211,17 @@ gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<ga
 
 } // namespace
 
-system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_options options) {
-  return system.spawn(system_behavior, std::move(vms), std::move(options));
+system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
+                          operations::operations_actor operations, system_options options) {
+  return system.spawn(system_behavior, std::move(vms), std::move(operations), std::move(options));
 }
 
 gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
+                            const operations::operations_actor& operations,
                             const system_actor& itself) {
-  auto vms_side = caf::actor_cast<vms_facet>(vms);
-  auto system_side = caf::actor_cast<system_facet>(itself);
-  return system.spawn(gateway_behavior, vms_side, system_side, itself);
+  const facets all{caf::actor_cast<vms_facet>(vms), caf::actor_cast<operations_facet>(operations),
+                   caf::actor_cast<system_facet>(itself)};
+  return system.spawn(gateway_behavior, all, itself);
 }
 
 } // namespace banger::gateway

@@ -13,8 +13,8 @@ using client_atom = caf::atom_constant<caf::atom("client")>;
 using idle_atom = caf::atom_constant<caf::atom("idle")>;
 
 using system_actor = messages::system_facet::extend<
-    /// A newer CLI asks for the place. `bad_version` if it is not newer; `busy` while operations or
-    /// streams run.
+    /// A newer CLI asks for the place. `bad_version` if it is not newer; `busy` while operations
+    /// run. Streams go on with the next daemon.
     caf::replies_to<messages::retire_atom, messages::hello_request>::with<void>,
     /// Connections were opened (+) or closed (-).
     caf::reacts_to<client_atom, std::int32_t>,
@@ -31,8 +31,10 @@ struct system_options {
   std::function<void()> leave; ///< called once, when the daemon may end
 };
 
-system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms, system_options options);
+system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
+                          operations::operations_actor operations, system_options options);
 messages::gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
+                                      const operations::operations_actor& operations,
                                       const system_actor& itself);
 
 } // namespace banger::gateway

@@ -83,24 +83,29 @@ got agent_channel::search() {
   if (!hello)
     return state;
   const auto found = std::move(search_);
-  close_leftovers(hello->sessions);
+  keep_orphans(hello->sessions);
   on_.on_event(event::hello{*hello});
   return reader_.feed(found->rest(), on_frame_);
 }
 
-// Commands of an earlier connection: their clients went away with it, and nobody can reach them.
-void agent_channel::close_leftovers(const std::vector<std::uint32_t>& sessions) {
-  constexpr std::uint32_t sane = 0x8000'0000;
-  header h;
-  h.type = frame_type::close;
-  for (const auto id : sessions) {
-    if (sessions_.count(id) != 0)
-      continue;
-    h.session = id;
-    send(h, {});
-    if (id < sane)
-      next_session_ = std::max(next_session_, id + 1);
-  }
+// Commands of an earlier connection: their clients lost it as we did, and may come back for them.
+void agent_channel::keep_orphans(const std::vector<std::uint32_t>& sessions) {
+  orphans_.clear();
+  for (const auto id : sessions)
+    if (id != 0 && sessions_.count(id) == 0)
+      orphans_.insert(id);
+  if (orphans_.empty())
+    return;
+  loop_.cancel(orphans_timer_);
+  orphans_timer_ = loop_.at(reactor::clock::now() + orphan_life_, [self = shared_from_this()] {
+    self->orphans_timer_ = 0;
+    self->close_orphans();
+  });
+}
+
+void agent_channel::close_orphans() {
+  for (const auto id : std::exchange(orphans_, {}))
+    request_session(frame_type::close, id, {});
 }
 
 bool agent_channel::take(const header& h, std::string_view payload) {
@@ -166,6 +171,7 @@ void agent_channel::unwatch() {
 
 void agent_channel::end(const std::string& why) {
   unwatch();
+  loop_.cancel(std::exchange(orphans_timer_, 0));
   socket_.reset();
   unsent_.clear();
   for (auto& [id, sink] : std::exchange(sessions_, {}))
@@ -181,32 +187,47 @@ bool agent_channel::request(frame_type type, std::string_view payload) {
   return true;
 }
 
-expected<std::uint32_t> agent_channel::open_session(const guest::open_body& command,
-                                                    std::shared_ptr<session_sink> sink) {
+expected<void> agent_channel::open_session(std::uint32_t session, const guest::open_body& command,
+                                           std::shared_ptr<session_sink> sink) {
   if (!watched_)
     return fail(errc::disconnected, "the command was not started",
                 "there is no connection to the guest's agent");
+  if (session == 0 || sessions_.count(session) != 0 || orphans_.count(session) != 0)
+    return fail(errc::already_exists, "the command was not started",
+                "there is a session of its number");
   const auto body = guest::encode(command);
   if (body.size() > guest::max_payload)
     return fail(errc::bad_request, "the command was not started",
                 "its arguments and environment are longer than 64 KiB",
                 "pass long input through stdin or a file");
-  const auto id = next_session_++;
-  sessions_.emplace(id, std::move(sink));
-  header h;
-  h.type = frame_type::open;
-  h.session = id;
-  send(h, body);
-  return id;
+  sessions_.emplace(session, std::move(sink));
+  request_session(frame_type::open, session, body);
+  return {};
+}
+
+expected<void> agent_channel::attach_session(std::uint32_t session, const guest::attach_body& from,
+                                             std::shared_ptr<session_sink> sink) {
+  if (!watched_)
+    return fail(errc::disconnected, "the command cannot be reached",
+                "there is no connection to the guest's agent");
+  if (orphans_.erase(session) == 0)
+    return fail(errc::not_found, "the command is gone", "the guest has no session of its number");
+  sessions_.emplace(session, std::move(sink));
+  request_session(frame_type::attach, session, guest::encode(from));
+  return {};
 }
 
 void agent_channel::close_session(std::uint32_t session) {
-  if (sessions_.erase(session) == 0)
-    return;
+  if (sessions_.erase(session) != 0)
+    request_session(frame_type::close, session, {});
+}
+
+void agent_channel::request_session(frame_type type, std::uint32_t session,
+                                    std::string_view payload) {
   header h;
-  h.type = frame_type::close;
+  h.type = type;
   h.session = session;
-  send(h, {});
+  send(h, payload);
 }
 
 void agent_channel::send(const header& h, std::string_view payload) {

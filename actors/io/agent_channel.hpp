@@ -6,8 +6,10 @@
 #include "actors/io/session.hpp"
 #include "messages/base/unique_fd.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,8 +27,10 @@ public:
     std::function<void(bool garbage, const std::string& why)> on_lost;
   };
 
-  agent_channel(reactor& loop, unique_fd socket, callbacks on)
-      : loop_(loop), socket_(std::move(socket)), on_(std::move(on)) {}
+  /// `orphan_life`: how long the sessions of an earlier connection wait for their clients.
+  agent_channel(reactor& loop, unique_fd socket, callbacks on,
+                std::chrono::milliseconds orphan_life = std::chrono::seconds(20))
+      : loop_(loop), socket_(std::move(socket)), on_(std::move(on)), orphan_life_(orphan_life) {}
 
   /// Sends `sync` with a new epoch and listens.
   void start();
@@ -37,8 +41,10 @@ public:
 
   /// For session 0. False: not sent, too large or no agent.
   bool request(guest::frame_type type, std::string_view payload);
-  expected<std::uint32_t> open_session(const guest::open_body& command,
-                                       std::shared_ptr<session_sink> sink);
+  expected<void> open_session(std::uint32_t session, const guest::open_body& command,
+                              std::shared_ptr<session_sink> sink);
+  expected<void> attach_session(std::uint32_t session, const guest::attach_body& from,
+                                std::shared_ptr<session_sink> sink);
   void send(const guest::header& h, std::string_view payload);
   void close_session(std::uint32_t session);
   bool congested() const { return unsent_.size() > congestion; }
@@ -54,7 +60,9 @@ private:
   void unwatch();
   got read();
   got search();
-  void close_leftovers(const std::vector<std::uint32_t>& sessions);
+  void keep_orphans(const std::vector<std::uint32_t>& sessions);
+  void close_orphans();
+  void request_session(guest::frame_type type, std::uint32_t session, std::string_view payload);
   bool take(const guest::header& h, std::string_view payload);
   bool take_control(const guest::header& h, std::string_view payload);
   void take_session(const guest::header& h, std::string_view payload);
@@ -65,6 +73,7 @@ private:
   reactor& loop_;
   unique_fd socket_;
   callbacks on_;
+  std::chrono::milliseconds orphan_life_;
   bool watched_ = false;
   bool was_congested_ = false;
   bool write_armed_ = false;
@@ -73,8 +82,9 @@ private:
   frame_reader::on_frame on_frame_;
   std::string garbage_; ///< why a frame was refused
   byte_queue unsent_;
-  std::uint32_t next_session_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
+  std::set<std::uint32_t> orphans_; ///< of an earlier connection, until somebody attaches
+  std::uint64_t orphans_timer_ = 0;
   std::vector<std::shared_ptr<session_sink>> touched_; ///< in the read that is going on
 };
 

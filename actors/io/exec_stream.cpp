@@ -3,6 +3,7 @@
 #include "actors/io/stream_client.hpp"
 
 #include <array>
+#include <optional>
 
 namespace banger::io {
 
@@ -48,15 +49,22 @@ struct position {
 
 class exec final : public stream, public session_sink, public std::enable_shared_from_this<exec> {
 public:
-  exec(std::shared_ptr<machine_link> link, guest::open_body command)
-      : link_(std::dynamic_pointer_cast<session_link>(std::move(link))),
+  exec(std::shared_ptr<machine_link> link, std::uint32_t session, guest::open_body command)
+      : link_(std::dynamic_pointer_cast<session_link>(std::move(link))), number_(session),
         command_(std::move(command)) {}
+  exec(std::shared_ptr<machine_link> link, std::uint32_t session, guest::attach_body from)
+      : link_(std::dynamic_pointer_cast<session_link>(std::move(link))), number_(session),
+        from_(from) {}
 
   // stream: the client's side
   void begin(stream_client& client) override;
   std::string from_client(const header& h, std::string_view payload) override;
   bool wants_input() const override { return !link_ || !link_->congested(); }
   void end() override;
+  void let_go() override {
+    client_ = nullptr;
+    session_ = 0;
+  }
 
   // session_sink: the guest's side
   void from_guest(const header& h, std::string_view payload) override;
@@ -73,10 +81,15 @@ private:
   const char* control_to_client(const header& h, std::string_view payload);
   position& at(stream_id s) { return positions_[static_cast<std::size_t>(s)]; }
 
+  expected<void> reach();
+
   std::shared_ptr<session_link> link_;
+  std::uint32_t number_;
   guest::open_body command_;
+  std::optional<guest::attach_body> from_; ///< to go on with a command that runs
   stream_client* client_ = nullptr;
-  std::uint32_t session_ = 0;
+  std::uint32_t session_ = 0; ///< once it is ours
+  bool stdin_known_ = true;   ///< after an attach, the guest's first ack says where stdin stands
   std::array<position, 3> positions_{};
   bool over_ = false;
 };
@@ -85,11 +98,20 @@ void exec::begin(stream_client& client) {
   client_ = &client;
   if (!link_)
     return client.fail_with("this machine has no sessions");
-  auto session = link_->open_session(command_, shared_from_this());
-  command_ = {};
-  if (!session)
-    return client.fail_with(describe(session.error()));
-  session_ = *session;
+  if (auto reached = reach(); !reached)
+    return client.fail_with(describe(reached.error()));
+  session_ = number_;
+}
+
+expected<void> exec::reach() {
+  if (!from_) {
+    const auto command = std::exchange(command_, {});
+    return link_->open_session(number_, command, shared_from_this());
+  }
+  stdin_known_ = false;
+  at(stream_id::out) = {from_->out, from_->out};
+  at(stream_id::err) = {from_->err, from_->err};
+  return link_->attach_session(number_, *from_, shared_from_this());
 }
 
 std::string exec::from_client(const header& h, std::string_view payload) {
@@ -102,10 +124,10 @@ const char* exec::relay_to_guest(const header& h, std::string_view payload) {
   const bool to_stdin = h.stream == stream_id::in;
   switch (h.type) {
   case frame_type::data:
-    wrong = to_stdin ? at(h.stream).take(h) : "data on an output stream";
+    wrong = to_stdin && stdin_known_ ? at(h.stream).take(h) : "data that has no place here";
     break;
   case frame_type::eof:
-    wrong = to_stdin ? at(h.stream).take_eof(h) : "eof on an output stream";
+    wrong = to_stdin && stdin_known_ ? at(h.stream).take_eof(h) : "eof that has no place here";
     break;
   case frame_type::ack:
     // What waits here is not delivered: an ack for it would lift the bound on it.
@@ -159,6 +181,8 @@ const char* exec::relay_to_client(const header& h, std::string_view payload) {
     out.data(h.stream, h.offset, payload);
     return nullptr;
   case frame_type::ack:
+    if (!std::exchange(stdin_known_, true))
+      at(h.stream) = {h.offset, h.offset};
     if (const auto* wrong = at(h.stream).take_ack(h, at(h.stream).next))
       return wrong;
     out.ack(h.offset);
@@ -183,7 +207,8 @@ const char* exec::control_to_client(const header& h, std::string_view payload) {
     const auto body = guest::decode<guest::failed_body>(payload);
     if (!body)
       return "a damaged error";
-    over_ = body->request == frame_type::open; // otherwise a signal or resize went wrong
+    // Otherwise a signal or a resize went wrong.
+    over_ = body->request == frame_type::open || body->request == frame_type::attach;
   }
   client_->out().control(h, payload);
   return nullptr;
@@ -203,8 +228,14 @@ void exec::end() {
 
 } // namespace
 
-std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, guest::open_body command) {
-  return std::make_shared<exec>(std::move(link), std::move(command));
+std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
+                                    guest::open_body command) {
+  return std::make_shared<exec>(std::move(link), session, std::move(command));
+}
+
+std::shared_ptr<stream> attach_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
+                                      guest::attach_body from) {
+  return std::make_shared<exec>(std::move(link), session, from);
 }
 
 } // namespace banger::io

@@ -52,9 +52,13 @@ public:
   void kill() override;
   void close() override;
 
-  expected<std::uint32_t> open_session(const guest::open_body& command,
-                                       std::shared_ptr<session_sink> sink) override {
-    return agent_->open_session(command, std::move(sink));
+  expected<void> open_session(std::uint32_t session, const guest::open_body& command,
+                              std::shared_ptr<session_sink> sink) override {
+    return agent_->open_session(session, command, std::move(sink));
+  }
+  expected<void> attach_session(std::uint32_t session, const guest::attach_body& from,
+                                std::shared_ptr<session_sink> sink) override {
+    return agent_->attach_session(session, from, std::move(sink));
   }
   void send(const guest::header& h, std::string_view payload) override { agent_->send(h, payload); }
   bool congested() const override { return agent_->congested(); }

@@ -28,10 +28,14 @@ public:
 
 class session_link : public machine_link {
 public:
-  /// Sends `open`; ids begin at 1 and are never used again on this link. `disconnected`: no agent;
-  /// `bad_request`: arguments and environment of more than 64 KiB.
-  virtual expected<std::uint32_t> open_session(const guest::open_body& command,
-                                               std::shared_ptr<session_sink> sink) = 0;
+  /// Sends `open` for a session that nobody has used. `disconnected`: no agent; `bad_request`:
+  /// arguments and environment of more than 64 KiB.
+  virtual expected<void> open_session(std::uint32_t session, const guest::open_body& command,
+                                      std::shared_ptr<session_sink> sink) = 0;
+  /// Sends `attach` for a session that an earlier daemon left. `not_found`: the guest has none of
+  /// this number, or it is taken; `disconnected`.
+  virtual expected<void> attach_session(std::uint32_t session, const guest::attach_body& from,
+                                        std::shared_ptr<session_sink> sink) = 0;
   /// `h.session` must be open. Never refused: who sends bulk asks `congested` first.
   virtual void send(const guest::header& h, std::string_view payload) = 0;
   virtual bool congested() const = 0;

@@ -161,6 +161,17 @@ void stream_client::close() {
   loop_.cancel(std::exchange(deadline_, 0));
   if (const auto s = detach())
     s->end();
+  close_socket();
+}
+
+void stream_client::let_go() {
+  if (stage_ == stage::streaming)
+    if (const auto s = detach())
+      s->let_go();
+  close();
+}
+
+void stream_client::close_socket() {
   const int fd = socket_.get();
   loop_.unwatch(fd);
   on_closed_(fd);

@@ -28,10 +28,17 @@ public:
   virtual bool wants_input() const { return true; }
   /// The client went away or was ended: let go of everything. The last call.
   virtual void end() = 0;
+  /// As `end`, but what is behind it lives on: the next daemon may be asked for it.
+  virtual void let_go() { end(); }
   virtual std::size_t buffered_bytes() const { return 0; }
 };
 
-std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, guest::open_body command);
+/// A new command, under a session number that the guest has not seen.
+std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
+                                    guest::open_body command);
+/// One that runs already.
+std::shared_ptr<stream> attach_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
+                                      guest::attach_body from);
 std::shared_ptr<stream> log_stream(reactor& loop, std::filesystem::path file, bool follow);
 
 class stream_client : public std::enable_shared_from_this<stream_client> {
@@ -43,7 +50,8 @@ public:
                 std::function<void(int fd)> on_closed);
 
   void start();
-  void close(); ///< at once
+  void close();  ///< at once
+  void let_go(); ///< at once; a command goes on in the guest
 
   // For the stream behind it. Data and control are in the order of the calls.
   outgoing& out() { return out_; }
@@ -67,6 +75,7 @@ private:
   void arm();
   void set_deadline(std::chrono::milliseconds after);
   std::shared_ptr<stream> detach();
+  void close_socket();
 
   reactor& loop_;
   unique_fd socket_;

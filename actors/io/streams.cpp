@@ -24,10 +24,21 @@ namespace {
 
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
+void draw(void* bytes, std::size_t size) {
+  if (::getrandom(bytes, size, 0) != static_cast<ssize_t>(size))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+}
+
+std::uint32_t random_session() {
+  std::uint32_t number = 0;
+  while (number == 0)
+    draw(&number, sizeof number);
+  return number;
+}
+
 std::string random_token() {
   std::array<unsigned char, 16> bits{};
-  if (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size()))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
+  draw(bits.data(), bits.size());
   constexpr std::string_view digits = "0123456789abcdef";
   std::string token;
   for (const unsigned b : bits) {
@@ -193,7 +204,7 @@ void server::stop() {
   loop_.cancel(pause_);
   const auto clients = clients_;
   for (const auto& [fd, client] : clients)
-    client->close();
+    client->let_go();
   ::unlink(path_.c_str()); // it is ours as long as we hold the lock
   loop_.unwatch(listening_.socket.get());
   listening_ = {};
@@ -208,8 +219,13 @@ public:
     server_->loop().post([s = server_] { s->stop(); });
   }
 
-  std::string offer_exec(std::shared_ptr<machine_link> link, guest::open_body command) override {
-    return offer(exec_stream(std::move(link), std::move(command)));
+  stream_offer offer_exec(std::shared_ptr<machine_link> link, guest::open_body command) override {
+    const auto session = random_session();
+    return {offer(exec_stream(std::move(link), session, std::move(command))), session};
+  }
+  std::string offer_attach(std::shared_ptr<machine_link> link, std::uint32_t session,
+                           guest::attach_body from) override {
+    return offer(attach_stream(std::move(link), session, from));
   }
   std::string offer_log(std::filesystem::path file, bool follow) override {
     return offer(log_stream(server_->loop(), std::move(file), follow));

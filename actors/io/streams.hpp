@@ -20,13 +20,21 @@ struct stream_stats {
   std::uint64_t buffered_bytes = 0; ///< held for slow readers, all streams
 };
 
+struct stream_offer {
+  std::string token;         ///< 32 hexadecimal digits
+  std::uint32_t session = 0; ///< the command's number in its guest, drawn at random
+};
+
 class stream_server {
 public:
   virtual ~stream_server() = default;
   /// A token for a new command in the guest behind `link`. The command is opened when the client
   /// shows the token. If the client goes away, the session is closed in the guest (its command is
-  /// killed).
-  virtual std::string offer_exec(std::shared_ptr<machine_link> link, guest::open_body command) = 0;
+  /// killed); if this server does, the command goes on and waits to be attached.
+  virtual stream_offer offer_exec(std::shared_ptr<machine_link> link, guest::open_body command) = 0;
+  /// A token for a command that an earlier server left.
+  virtual std::string offer_attach(std::shared_ptr<machine_link> link, std::uint32_t session,
+                                   guest::attach_body from) = 0;
   /// A token for a log: the file's content (`file`.1 first), then what is appended if `follow`,
   /// as raw bytes on stdout; then `exited` 0. A followed log ends when it is removed.
   virtual std::string offer_log(std::filesystem::path file, bool follow) = 0;

@@ -250,6 +250,7 @@ machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_sta
       [&m](adopt_atom, const record_ptr& vm) { return m.adopt(vm); },
       [&m](abort_atom) { m.abort(); },
       [&m](open_atom, const messages::exec_request& request) { return m.open(request); },
+      [&m](open_atom, const messages::attach_request& request) { return m.open(request); },
       [](const work::thunk& t) { t.run(); },
   };
 }

@@ -51,6 +51,8 @@ using machine_actor = image::note_listener::extend<
     caf::reacts_to<abort_atom>,
     /// A token for a new command in the guest. `not_running`, `busy`.
     caf::replies_to<open_atom, messages::exec_request>::with<messages::stream_ticket>,
+    /// The same for one that an earlier daemon left.
+    caf::replies_to<open_atom, messages::attach_request>::with<messages::stream_ticket>,
     caf::reacts_to<work::thunk>>;
 
 /// What machines share.

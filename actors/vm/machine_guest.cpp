@@ -102,16 +102,21 @@ void machine_state::later(milliseconds delay, std::function<void()> act) {
                }});
 }
 
-caf::result<messages::stream_ticket> machine_state::open(const messages::exec_request& request) {
+template <class Request>
+caf::result<messages::stream_ticket> machine_state::open(const Request& request) {
   auto answer = self_->make_response_promise<messages::stream_ticket>();
   if (!hello_ && adopting_ > 0)
-    opens_.push_back({answer, request});
+    opens_.emplace_back([this, answer, request] { offer(answer, request); });
   else
     offer(answer, request);
   return answer;
 }
 
-void machine_state::offer(ticket_promise answer, const messages::exec_request& request) {
+template caf::result<messages::stream_ticket> machine_state::open(const messages::exec_request&);
+template caf::result<messages::stream_ticket> machine_state::open(const messages::attach_request&);
+
+template <class Request>
+void machine_state::offer(ticket_promise answer, const Request& request) {
   if (!link_ || !hello_) {
     answer.deliver(actor::to_error({errc::not_running,
                                     "the guest's agent does not answer",
@@ -120,19 +125,31 @@ void machine_state::offer(ticket_promise answer, const messages::exec_request& r
                                     {}}));
     return;
   }
+  answer.deliver(ticket(request));
+}
+
+messages::stream_ticket machine_state::ticket(const messages::exec_request& request) {
   guest::open_body command;
   command.argv = request.argv;
   command.env = request.env;
   command.cwd = request.cwd;
   command.has_stdin = request.has_stdin;
-  answer.deliver(messages::stream_ticket{room_.streams->offer_exec(link_, std::move(command)),
-                                         build_->vm.id.str(), 0});
+  command.tty = request.tty;
+  command.rows = request.rows;
+  command.cols = request.cols;
+  const auto offered = room_.streams->offer_exec(link_, std::move(command));
+  return {offered.token, build_->vm.id.str(), offered.session};
+}
+
+messages::stream_ticket machine_state::ticket(const messages::attach_request& request) {
+  auto token = room_.streams->offer_attach(link_, request.session, {request.out, request.err});
+  return {std::move(token), build_->vm.id.str(), request.session};
 }
 
 void machine_state::taken_over() {
   adopting_ = 0;
-  for (auto& [answer, request] : std::exchange(opens_, {}))
-    offer(answer, request);
+  for (const auto& open : std::exchange(opens_, {}))
+    open();
   if (waits_for_ == waiting::takeover)
     press_on();
 }

@@ -17,7 +17,8 @@ public:
   caf::result<record_ptr> act(const step_request& request);
   caf::result<record_ptr> undo(const step_request& request);
   caf::result<void> adopt(const record_ptr& vm);
-  caf::result<messages::stream_ticket> open(const messages::exec_request& request);
+  template <class Request>
+  caf::result<messages::stream_ticket> open(const Request& request);
   void abort();
   void pass_on(const image::note& news);
 
@@ -47,7 +48,10 @@ private:
   void doubt();
   void taken_over();
   void later(milliseconds delay, std::function<void()> act);
-  void offer(ticket_promise answer, const messages::exec_request& request);
+  template <class Request>
+  void offer(ticket_promise answer, const Request& request);
+  messages::stream_ticket ticket(const messages::exec_request& request);
+  messages::stream_ticket ticket(const messages::attach_request& request);
   void remove_files();
 
   void await(waiting what, milliseconds quiet, milliseconds at_most);
@@ -82,7 +86,7 @@ private:
   bool stopping_ = false; ///< the guest said that it goes down
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
-  std::vector<std::pair<ticket_promise, messages::exec_request>> opens_; ///< until it is heard
+  std::vector<std::function<void()>> opens_; ///< until it is heard
 
   waiting waits_for_ = waiting::nothing;
   std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant

@@ -65,7 +65,9 @@ aftermath after_failure(const record& before, verb v, const failure& why) {
 }
 
 recovery recover(const record& r, std::optional<verb> unfinished, bool process_lives) {
-  if (r.wanted.ephemeral || unfinished == verb::create || unfinished == verb::remove)
+  if (unfinished == verb::create || unfinished == verb::remove)
+    return recovery::remove;
+  if (r.wanted.ephemeral && (unfinished || r.now != state::running || !process_lives))
     return recovery::remove;
   if (unfinished)
     return recovery::sweep;

@@ -13,7 +13,10 @@ vm_actor::behavior_type behave(vm_state& vm) {
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },
       [&vm](messages::show_atom) { return vm.detail(); },
       [&vm](messages::exec_atom, const messages::exec_request& request) {
-        return vm.exec(request);
+        return vm.open(request);
+      },
+      [&vm](messages::attach_atom, const messages::attach_request& request) {
+        return vm.open(request);
       },
   };
 }

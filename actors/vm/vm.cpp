@@ -61,7 +61,8 @@ bool vm_state::cancel(const std::string& id) {
   return true;
 }
 
-caf::result<stream_ticket> vm_state::exec(const exec_request& request) {
+template <class Request>
+caf::result<stream_ticket> vm_state::open(const Request& request) {
   if (vm_->now != state::running)
     return actor::to_error({errc::not_running,
                             "VM " + vm_->name.str() + " is not running",
@@ -70,6 +71,9 @@ caf::result<stream_ticket> vm_state::exec(const exec_request& request) {
                             {}});
   return self_->delegate(around_.machine, open_atom::value, request);
 }
+
+template caf::result<stream_ticket> vm_state::open(const exec_request&);
+template caf::result<stream_ticket> vm_state::open(const attach_request&);
 
 void vm_state::hear(const image::note& news) { say(news.stage, news.detail); }
 

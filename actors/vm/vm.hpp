@@ -38,7 +38,10 @@ using vm_actor = machine_listener::extend<
     /// The committed state, also in the middle of an operation. Never fails, never waits.
     caf::replies_to<messages::show_atom>::with<messages::vm_detail>,
     /// `not_running` unless it runs.
-    caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>>;
+    caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>,
+    /// `not_running` unless it runs.
+    caf::replies_to<messages::attach_atom,
+                    messages::attach_request>::with<messages::stream_ticket>>;
 
 /// Spawns a machine of its own. `then`: what a daemon start found to do first.
 vm_actor spawn_vm(caf::actor_system& system, record vm, store::store_actor store,

@@ -28,7 +28,8 @@ public:
   void take(order wanted);
   bool cancel(const std::string& op);
   messages::vm_detail detail() const;
-  caf::result<messages::stream_ticket> exec(const messages::exec_request& request);
+  template <class Request>
+  caf::result<messages::stream_ticket> open(const Request& request);
   void hear(const image::note& news);
   void hear(const machine_ended& end);
 

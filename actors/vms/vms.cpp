@@ -12,7 +12,6 @@ namespace banger::vms {
 using namespace std::chrono_literals;
 using namespace messages;
 
-constexpr auto progress_interval = 100ms;
 constexpr std::size_t most_vms = 10'000;
 
 namespace {
@@ -59,7 +58,7 @@ caf::result<op_ticket> vms_state::begin(const create_request& request) {
   const auto id = record->id.str();
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
-    vms_.at(id).owner = caf::actor_cast<caf::actor_addr>(self_->current_sender());
+    own(vms_.at(id), self_->current_sender());
   return order(id, vm::verb::create);
 }
 
@@ -119,7 +118,7 @@ expected<vm::record> vms_state::check(const create_request& request) const {
 
 caf::result<bool> vms_state::cancel(const std::string& op) {
   const auto it = operations_.find(op);
-  const auto vm = it == operations_.end() ? vms_.end() : vms_.find(it->second.vm);
+  const auto vm = it == operations_.end() ? vms_.end() : vms_.find(it->second);
   if (vm == vms_.end())
     return false;
   return self_->delegate(vm->second.actor, cancel_atom::value, op);
@@ -152,6 +151,16 @@ caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
   return self_->delegate(vms_.at(*id).actor, exec_atom::value, request);
 }
 
+caf::result<stream_ticket> vms_state::attach(const attach_request& request) {
+  const auto id = find(request.vm);
+  if (!id)
+    return actor::to_error(id.error());
+  auto& e = vms_.at(*id);
+  if (request.owner && e.view.ephemeral)
+    own(e, self_->current_sender());
+  return self_->delegate(e.actor, attach_atom::value, request);
+}
+
 caf::result<stream_ticket> vms_state::logs(const logs_request& request) {
   const auto id = find(request.ref);
   if (!id)
@@ -170,11 +179,7 @@ caf::result<void> vms_state::drain() {
 census vms_state::count() const {
   const auto runs = [](const auto& vm) { return vm.second.view.state == "running"; };
   return {static_cast<std::uint32_t>(vms_.size()),
-          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs)),
-          static_cast<std::uint32_t>(operations_.size()),
-          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), [](const auto& vm) {
-            return vm.second.owner != nullptr;
-          }))};
+          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs))};
 }
 
 // -- what VMs say
@@ -188,41 +193,12 @@ void vms_state::changed(const vm_view& view) {
   }
 }
 
-void vms_state::heard(const progress& news) {
-  const auto it = operations_.find(news.op);
-  if (it == operations_.end())
+void vms_state::heard(const progress& news) { actor::tell(self_, around_.operations, news); }
+
+void vms_state::ended(const finished& end) {
+  if (operations_.erase(end.op) == 0)
     return;
-  auto& op = it->second;
-  const auto now = self_->clock().now();
-  if (news.stage != op.last_stage || now - op.last_sent >= progress_interval)
-    return send(op, news);
-  if (!op.held)
-    actor::after(self_, progress_interval, flush_atom::value, news.op);
-  op.held = news;
-}
-
-void vms_state::flush(const std::string& id) {
-  const auto it = operations_.find(id);
-  if (it != operations_.end() && it->second.held)
-    send(it->second, *std::exchange(it->second.held, std::nullopt));
-}
-
-void vms_state::send(operation& op, const progress& news) {
-  op.last_sent = self_->clock().now();
-  op.last_stage = news.stage;
-  op.held.reset();
-  if (op.asker)
-    actor::tell(self_, op.asker, news);
-}
-
-void vms_state::ended(finished end) {
-  const auto it = operations_.find(end.op);
-  if (it == operations_.end())
-    return;
-  const auto op = std::move(it->second);
-  operations_.erase(it);
-  if (op.asker)
-    actor::tell(self_, op.asker, std::move(end));
+  actor::tell(self_, around_.operations, end);
   if (operations_.empty())
     for (auto& waiting : drained_)
       actor::done(waiting);
@@ -248,28 +224,37 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   auto actor = around_.make_vm(std::move(record), me, then);
   self_->monitor(actor);
   actors_[actor.address()] = id;
+  if (view.ephemeral && then == vm::recovery::adopt)
+    actor::after(self_, around_.orphan_life, orphan_atom::value, id);
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
 caf::result<op_ticket> vms_state::order(const std::string& id, vm::verb what) {
-  const auto& actor = vms_.at(id).actor;
-  if (actors_.count(actor.address()) == 0)
+  if (actors_.count(vms_.at(id).actor.address()) == 0)
     return actor::to_error(actor_failed());
-  const auto op = vm::new_operation_id();
-  const auto asker = self_->current_sender();
-  watch(asker);
-  operations_[op] = {caf::actor_cast<client>(asker), id, {}, {}, {}};
-  actor::tell(self_, actor, vm::order_atom::value, vm::order{op, what});
-  return op_ticket{op, id};
+  const auto asker = caf::actor_cast<client_actor>(self_->current_sender());
+  return op_ticket{announce(id, {vm::new_operation_id(), what}, asker), id};
 }
 
-void vms_state::watch(const caf::strong_actor_ptr& who) {
-  if (who && watched_.insert(caf::actor_cast<caf::actor_addr>(who)).second)
+std::string vms_state::announce(const std::string& id, vm::order what, const client_actor& asker) {
+  const auto& e = vms_.at(id);
+  operations_[what.op] = id;
+  actor::tell(self_, around_.operations, operations::opening_atom::value,
+              operations::opening{what.op, "vm." + std::string(vm::to_string(what.what)),
+                                  e.view.name, asker,
+                                  caf::actor_cast<operations::runner_actor>(vms_actor(self_))});
+  actor::tell(self_, e.actor, vm::order_atom::value, what);
+  return what.op;
+}
+
+void vms_state::own(entry& e, const caf::strong_actor_ptr& who) {
+  e.owner = caf::actor_cast<caf::actor_addr>(who);
+  if (owners_.insert(e.owner).second)
     self_->monitor(who);
 }
 
 void vms_state::gone(const caf::down_msg& down) {
-  if (watched_.erase(down.source) > 0)
+  if (owners_.erase(down.source) > 0)
     return lost_client(down.source);
   const auto it = actors_.find(down.source);
   if (it == actors_.end())
@@ -279,24 +264,28 @@ void vms_state::gone(const caf::down_msg& down) {
   lost_vm(id);
 }
 
-// Nobody waits any more: what was made for this client alone goes, the rest runs to its end.
 void vms_state::lost_client(const caf::actor_addr& who) {
-  for (auto& [id, op] : operations_)
-    if (op.asker.address() == who)
-      op.asker = client();
-  for (auto& [id, e] : vms_) {
-    if (!e.owner || e.owner != who)
-      continue;
-    log::info({.vm = id}, "client_lost", {{"text", "deleting the VM that lived for it"}});
-    e.owner = {};
-    for (const auto& [op_id, op] : operations_)
-      if (op.vm == id)
-        actor::ask(self_, e.actor, 10s, cancel_atom::value, op_id)
-            .then([](bool) {}, [](caf::error&) {});
-    const auto op = vm::new_operation_id();
-    operations_[op] = {client(), id, {}, {}, {}};
-    actor::tell(self_, e.actor, vm::order_atom::value, vm::order{op, vm::verb::remove});
-  }
+  for (auto& [id, e] : vms_)
+    if (e.owner && e.owner == who)
+      abandon(id);
+}
+
+// Its client had an earlier daemon, and had time to find this one.
+void vms_state::look_after(const std::string& id) {
+  const auto it = vms_.find(id);
+  if (it != vms_.end() && !it->second.owner)
+    abandon(id);
+}
+
+// Nobody waits for it any more: what was made for a client alone goes.
+void vms_state::abandon(const std::string& id) {
+  auto& e = vms_.at(id);
+  log::info({.vm = id}, "client_lost", {{"text", "deleting the VM that lived for it"}});
+  e.owner = {};
+  for (const auto& [op, vm] : operations_)
+    if (vm == id)
+      actor::ask(self_, e.actor, 10s, cancel_atom::value, op).then([](bool) {}, [](caf::error&) {});
+  announce(id, {vm::new_operation_id(), vm::verb::remove}, {});
 }
 
 // A VM actor ends by itself after it said that its VM is gone; any other end is a bug. Whatever was
@@ -313,7 +302,7 @@ void vms_state::lost_vm(const std::string& id) {
   }
   for (auto at = operations_.begin(); at != operations_.end();) {
     const auto op = at++;
-    if (op->second.vm == id)
+    if (op->second == id)
       ended({op->first,
              {static_cast<std::uint8_t>(why.code), why.what, why.why, why.remedy, op->first},
              last,
@@ -327,17 +316,18 @@ vms_actor::behavior_type behave(vms_state& s) {
   return {
       [&s](begin_atom, const create_request& request) { return s.begin(request); },
       [&s](begin_atom, const verb_request& request) { return s.begin(request); },
-      [&s](cancel_atom, const std::string& op) { return s.cancel(op); },
       [&s](list_atom) { return s.list(); },
       [&s](show_atom, const std::string& ref) { return s.show(ref); },
       [&s](exec_atom, const exec_request& request) { return s.exec(request); },
+      [&s](attach_atom, const attach_request& request) { return s.attach(request); },
       [&s](logs_atom, const logs_request& request) { return s.logs(request); },
       [&s](const vm_view& view) { s.changed(view); },
       [&s](const progress& news) { s.heard(news); },
-      [&s](finished& end) { s.ended(std::move(end)); },
+      [&s](const finished& end) { s.ended(end); },
       [&s](census_atom) { return s.count(); },
       [&s](drain_atom) { return s.drain(); },
-      [&s](flush_atom, const std::string& op) { s.flush(op); },
+      [&s](cancel_atom, const std::string& op) { return s.cancel(op); },
+      [&s](orphan_atom, const std::string& id) { s.look_after(id); },
   };
 }
 

@@ -1,7 +1,8 @@
-// The directory of VMs: who is there, under which name, and which operations run for whom. Every
-// client speaks to VMs through it; it answers lists from memory and hands everything else on.
+// The directory of VMs: who is there, under which name, and for whom it lives. Every client speaks
+// to VMs through it; it answers lists from memory and hands everything else on.
 #pragma once
 
+#include "actors/operations/operations.hpp"
 #include "actors/vm/vm.hpp"
 #include "messages/client.hpp"
 #include "messages/vms.hpp"
@@ -11,13 +12,12 @@
 namespace banger::vms {
 
 struct census {
-  std::uint32_t vms = 0, running = 0, operations = 0;
-  std::uint32_t owned = 0; ///< that live for a client
+  std::uint32_t vms = 0, running = 0;
 };
 
 using census_atom = caf::atom_constant<caf::atom("census")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
-using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using orphan_atom = caf::atom_constant<caf::atom("orphan")>;
 
 } // namespace banger::vms
 
@@ -30,8 +30,10 @@ using vms_actor = messages::vms_facet::extend_with<vm::vm_listener>::extend<
     caf::replies_to<census_atom>::with<census>,
     /// No new operations from here on (`busy`); answers when the last one has ended.
     caf::replies_to<drain_atom>::with<void>,
-    /// Internal: the last progress of a burst for this operation is due.
-    caf::reacts_to<flush_atom, std::string>>;
+    /// Ends an operation early.
+    caf::replies_to<messages::cancel_atom, std::string>::with<bool>,
+    /// Internal: time to see whether anybody claimed this VM, whose client an earlier daemon had.
+    caf::reacts_to<orphan_atom, std::string>>;
 
 /// What a daemon start found in the database, with what is to be done about it.
 struct found_vm {
@@ -44,6 +46,8 @@ struct surroundings {
   std::function<vm::vm_actor(vm::record, vm::vm_listener, vm::recovery)> make_vm;
   std::function<std::string(const std::string& id, bool follow)> offer_log; ///< a stream token
   host_limits limits;
+  operations::operations_actor operations;
+  std::chrono::milliseconds orphan_life{20'000}; ///< how long a `--rm` VM waits for its client
 };
 
 vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around);

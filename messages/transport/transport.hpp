@@ -96,8 +96,10 @@ expected<messages::gateway_actor> connect(caf::actor_system& system,
 struct session {
   messages::gateway_actor gateway;
   messages::hello_reply daemon;
-  messages::vms_facet vms;       ///< null if the protocols differ
-  messages::system_facet system; ///< null if the protocols differ
+  // Null if the protocols differ.
+  messages::vms_facet vms;
+  messages::operations_facet operations;
+  messages::system_facet system;
 };
 
 /// The first word on a connection. Says who we are, learns who they are. The errors of `connect`,

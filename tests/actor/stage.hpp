@@ -53,6 +53,7 @@ inline vm::record_ptr with_process(const vm::record_ptr& r, std::uint32_t pid) {
 
 inline vm::machine_actor::behavior_type
 machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, script* s) {
+  actor::make_sturdy(self); // as the real one
   const auto act = [self, s](vm::do_atom,
                              const vm::step_request& x) -> caf::result<vm::record_ptr> {
     s->said.push_back("do " + x.name);
@@ -86,7 +87,11 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
           abort,
           [s](vm::open_atom, const messages::exec_request& x) {
             s->said.push_back("open " + x.argv.front());
-            return messages::stream_ticket{"token"};
+            return messages::stream_ticket{"token", x.ref, 1};
+          },
+          [s](vm::open_atom, const messages::attach_request& x) {
+            s->said.push_back("attach " + std::to_string(x.session));
+            return messages::stream_ticket{"token", x.vm, x.session};
           },
           [](const work::thunk& t) { t.run(); }};
 }

@@ -29,6 +29,7 @@ struct town : stage {
   script s;
   inbox in;
   std::vector<vm::vm_actor> made;
+  operations::operations_actor operations = keep(operations::spawn_operations(system));
   vms::vms_actor vms;
   client_actor otto = keep(system.spawn(client_behavior, &in));
 
@@ -44,6 +45,8 @@ struct town : stage {
     };
     around.offer_log = [](const std::string& id, bool follow) { return id + (follow ? "+" : ""); };
     around.limits = {4, 8 * GiB};
+    around.operations = operations;
+    around.orphan_life = 20s;
     vms = keep(vms::spawn_vms(system, std::move(found), std::move(around)));
     scheduler.run();
   }
@@ -180,7 +183,8 @@ TEST_CASE_METHOD(town, "a drain takes no new operations and answers when the las
   client->send(vms, vms::drain_atom::value);
   scheduler.run();
   CHECK_FALSE(drained());
-  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, cancel_atom::value, in.news.front().op);
+  caf::send_as(caf::actor_cast<caf::actor>(otto), operations, cancel_atom::value,
+               in.news.front().op);
   caf::send_as(caf::actor_cast<caf::actor>(otto), vms, begin_atom::value, good("heron"));
   scheduler.run();
   CHECK(drained());
@@ -207,6 +211,38 @@ TEST_CASE_METHOD(town, "unknown verbs and unknown VMs are told apart") {
   CHECK(ask_verb("sweep", "otter") == errc::unknown_method);
   CHECK(ask_verb("create", "otter") == errc::unknown_method);
   CHECK(ask_verb("stop", "otter") == errc::not_found);
+}
+
+TEST_CASE_METHOD(
+    town, "an ephemeral VM of an earlier daemon waits for its client, and goes if none comes") {
+  for (const bool comes : {true, false}) {
+    town t;
+    t.open({{some_vm("heron", vm::state::running, true), vm::recovery::adopt}});
+    REQUIRE(t.s.said == std::vector<std::string>{"adopt"});
+    const auto id = t.list().front().id;
+    if (comes)
+      caf::send_as(caf::actor_cast<caf::actor>(t.otto), t.vms, attach_atom::value,
+                   attach_request{id, 77, 1, 2, true});
+    t.scheduler.run();
+    t.scheduler.advance_time(21s);
+    t.scheduler.run();
+    CHECK(t.list().size() == (comes ? 1 : 0));
+    if (!comes)
+      continue;
+    CHECK(t.s.said.back() == "attach 77");
+    caf::anon_send_exit(t.otto, caf::exit_reason::kill);
+    t.scheduler.run();
+    CHECK(t.list().empty());
+  }
+}
+
+TEST_CASE_METHOD(town, "an attach does not make a lasting VM live for its client") {
+  begin(good("otter"));
+  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, attach_atom::value,
+               attach_request{"otter", 77, 0, 0, true});
+  caf::anon_send_exit(otto, caf::exit_reason::kill);
+  scheduler.run();
+  CHECK(list().size() == 1);
 }
 
 TEST_CASE_METHOD(

@@ -101,7 +101,7 @@ TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was d
   exec_request exec{"vm", {"sh", "-c", ""}, {"A=b"}, "/", true};
   CHECK(fits(vms, begin_atom::value, create_request{"a", "tiny", 1, 256, 1, true, false}));
   CHECK(fits(vms, begin_atom::value, verb_request{"stop", "a"}));
-  CHECK(fits(vms, cancel_atom::value, std::string("op")));
+  CHECK(fits(vms, attach_atom::value, attach_request{"a", 1, 2, 3, true}));
   CHECK(fits(vms, list_atom::value));
   CHECK(fits(vms, show_atom::value, std::string(70'000, 'x')));
   CHECK(fits(vms, exec_atom::value, exec));

@@ -51,7 +51,6 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
         self->state.hanging.push_back(promise);
         return promise;
       },
-      [](cancel_atom, const std::string&) { return true; },
       [](list_atom) {
         vm_view view;
         view.id = "vm-1";
@@ -67,9 +66,27 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
         return detail;
       },
       [](exec_atom, const exec_request& request) {
-        return stream_ticket{std::to_string(request.argv.size())};
+        return stream_ticket{std::to_string(request.argv.size()), request.ref, 1};
       },
-      [](logs_atom, const logs_request&) { return stream_ticket{"0"}; },
+      [](attach_atom, const attach_request& request) {
+        return stream_ticket{"attached", request.vm, request.session};
+      },
+      [](logs_atom, const logs_request&) {
+        return stream_ticket{"0", "", 0};
+      },
+  };
+}
+
+operations_facet::behavior_type operations_of(operations_facet::pointer self) {
+  self->set_default_handler(caf::drop);
+  return {
+      [](list_atom) { return std::vector<operation_view>{}; },
+      [](watch_atom, const std::string& op) {
+        operation_view view;
+        view.op = op;
+        return view;
+      },
+      [](cancel_atom, const std::string&) { return true; },
   };
 }
 
@@ -86,16 +103,17 @@ system_facet::behavior_type system_of(system_facet::pointer self) {
 }
 
 gateway_actor::behavior_type gateway(gateway_actor::pointer self, const vms_facet& vms_handle,
+                                     const operations_facet& operations_handle,
                                      const system_facet& system_handle) {
   self->set_default_handler(caf::drop);
   return {
-      [=](hello_atom,
-          const hello_request& who) -> caf::result<hello_reply, vms_facet, system_facet> {
+      [=](hello_atom, const hello_request& who)
+          -> caf::result<hello_reply, vms_facet, operations_facet, system_facet> {
         const hello_reply reply{protocol_version, this_build().version, this_build().commit,
                                 this_build().number, static_cast<std::uint32_t>(::getpid())};
         if (who.protocol != protocol_version)
-          return {reply, vms_facet{}, system_facet{}};
-        return {reply, vms_handle, system_handle};
+          return {reply, vms_facet{}, operations_facet{}, system_facet{}};
+        return {reply, vms_handle, operations_handle, system_handle};
       },
       [](retire_atom, const hello_request&) -> caf::result<void> {
         return actor::to_error(
@@ -154,7 +172,8 @@ int main(int argc, char** argv) {
   transport::prepare(system);
   auto vms_handle = system.spawn(vms);
   auto system_handle = system.spawn(system_of);
-  auto gateway_handle = system.spawn(gateway, vms_handle, system_handle);
+  auto operations_handle = system.spawn(operations_of);
+  auto gateway_handle = system.spawn(gateway, vms_handle, operations_handle, system_handle);
   transport::options opts;
   opts.socket = argv[1];
   read_flags(argc, argv, opts);
@@ -167,12 +186,14 @@ int main(int argc, char** argv) {
   opts.refused = [](const transport::client_info&, const std::string& why) {
     tell_test("refused " + why);
   };
-  auto server = transport::publish(
-      system, std::move(opts), gateway_handle,
-      {transport::admit(system, vms_handle), transport::admit(system, system_handle)});
+  auto server = transport::publish(system, std::move(opts), gateway_handle,
+                                   {transport::admit(system, vms_handle),
+                                    transport::admit(system, operations_handle),
+                                    transport::admit(system, system_handle)});
   const auto end_all = [&] {
     for (const auto& each :
          {caf::actor_cast<caf::actor>(vms_handle), caf::actor_cast<caf::actor>(system_handle),
+          caf::actor_cast<caf::actor>(operations_handle),
           caf::actor_cast<caf::actor>(gateway_handle)})
       caf::anon_send_exit(each, caf::exit_reason::kill);
   };

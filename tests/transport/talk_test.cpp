@@ -136,7 +136,8 @@ TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
   exec.cwd = "/root";
   CHECK(ask(exec_atom::value, exec)->token == "3");
   CHECK(ask(logs_atom::value, logs_request{"vm-1", true})->token == "0");
-  CHECK(actor::call<bool>(self.system, vms, 5s, cancel_atom::value, std::string("op-1")) == true);
+  CHECK(actor::call<bool>(self.system, self.session.operations, 5s, cancel_atom::value,
+                          std::string("op-1")) == true);
   CHECK(actor::call<std::vector<vm_view>>(self.system, vms, 5s, list_atom::value)->size() == 2);
   CHECK(
       actor::call<vm_detail>(self.system, vms, 5s, show_atom::value, std::string("abc"))->folder ==
@@ -157,7 +158,7 @@ TEST_CASE_METHOD(conversation, "a large answer arrives whole") {
 
 TEST_CASE_METHOD(conversation,
                  "a client of another protocol learns who the daemon is, and gets no facets") {
-  using answer = std::tuple<hello_reply, vms_facet, system_facet>;
+  using answer = std::tuple<hello_reply, vms_facet, operations_facet, system_facet>;
   const auto greeted = actor::call<answer>(self.system, self.session.gateway, 5s, hello_atom::value,
                                            hello_request{protocol_version + 1, "9.9.9", "abc", 1});
   REQUIRE(greeted);

@@ -90,7 +90,7 @@ TEST_CASE("the relay's throughput and processor time", "[.bench]") {
   REQUIRE(server);
   fake_machine m(loop);
   m.agent->hello();
-  fake_client client(folder.path / "s.sock", (*server)->offer_exec(m.link, {}));
+  fake_client client(folder.path / "s.sock", (*server)->offer_exec(m.link, {}).token);
   const auto session = m.agent->expect(frame_type::open).head.session;
   const auto cpu = [&] {
     double seconds = 0;

@@ -1,3 +1,4 @@
+#include "actors/io/agent_channel.hpp"
 #include "actors/io/frames.hpp"
 #include "actors/io/session.hpp"
 #include "io_fakes.hpp"
@@ -294,13 +295,15 @@ TEST_CASE("sessions have numbers of their own, and late frames of a closed one g
   auto first = std::make_shared<counting_sink>();
   auto second = std::make_shared<counting_sink>();
   in_reactor(loop, [&] {
-    CHECK(*sessions->open_session({}, first) == 1);
-    CHECK(*sessions->open_session({}, second) == 2);
+    CHECK(sessions->open_session(1, {}, first));
+    CHECK(sessions->open_session(2, {}, second));
+    CHECK(sessions->open_session(2, {}, first).error().code == errc::already_exists);
+    CHECK_FALSE(sessions->open_session(0, {}, first));
     sessions->close_session(1);
-    CHECK(*sessions->open_session({}, second) == 3);
+    CHECK(sessions->open_session(3, {}, second));
     guest::open_body large;
     large.argv = {std::string(guest::max_payload, 'x')};
-    CHECK(sessions->open_session(large, first).error().code == errc::bad_request);
+    CHECK(sessions->open_session(4, large, first).error().code == errc::bad_request);
   });
   for (const auto type : {frame_type::open, frame_type::open, frame_type::close, frame_type::open})
     m.agent->expect(type);
@@ -321,16 +324,41 @@ TEST_CASE("sessions have numbers of their own, and late frames of a closed one g
   });
 }
 
-TEST_CASE("commands that an earlier daemon left are ended, and their numbers not used again") {
+TEST_CASE("commands that an earlier daemon left wait for their clients, and are ended then") {
   reactor loop;
-  fake_machine m(loop);
-  m.agent->say_hello(m.agent->sync_epoch(), {1, 7});
-  REQUIRE(m.events.next<event::hello>());
-  CHECK(m.agent->expect(frame_type::close).head.session == 1);
-  CHECK(m.agent->expect(frame_type::close).head.session == 7);
-  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
-  in_reactor(loop, [&] { CHECK(*sessions->open_session({}, nullptr) == 8); });
-  in_reactor(loop, [&] { sessions->close_session(8); });
+  connected_pair ends;
+  fake_agent agent(std::move(ends.far));
+  recorder events;
+  agent_channel::callbacks on;
+  on.on_event = events.listener();
+  on.on_log = [](std::string_view) {};
+  on.on_lost = [](bool, const std::string&) {};
+  const auto channel = std::make_shared<agent_channel>(loop, std::move(ends.near), on, 300ms);
+  in_reactor(loop, [&] { channel->start(); });
+  agent.say_hello(agent.sync_epoch(), {1, 7});
+  REQUIRE(events.next<event::hello>());
+  auto sink = std::make_shared<counting_sink>();
+  in_reactor(loop, [&] {
+    CHECK(channel->open_session(7, {}, sink).error().code == errc::already_exists);
+    CHECK(channel->attach_session(2, {}, sink).error().code == errc::not_found);
+    CHECK(channel->attach_session(7, {10, 20}, sink));
+    CHECK(channel->attach_session(7, {10, 20}, sink).error().code == errc::not_found);
+  });
+  const auto attach = agent.expect(frame_type::attach);
+  CHECK(attach.head.session == 7);
+  const auto from = guest::decode<guest::attach_body>(attach.payload);
+  REQUIRE(from);
+  CHECK(from->out == 10);
+  CHECK(from->err == 20);
+  const auto ended = agent.expect(frame_type::close);
+  CHECK(ended.head.session == 1);
+  agent.send(frame_type::data, 7, "more", stream_id::out, 10);
+  agent.send(frame_type::stopping, 0);
+  REQUIRE(events.next<event::stopping>());
+  in_reactor(loop, [&] {
+    CHECK(sink->bytes == 4);
+    channel->end("the test is over");
+  });
 }
 
 TEST_CASE("an agent that does not read makes the way congested, and relief is told") {
@@ -342,7 +370,8 @@ TEST_CASE("an agent that does not read makes the way congested, and relief is to
   auto sink = std::make_shared<counting_sink>();
   std::size_t sent = 0;
   in_reactor(loop, [&] {
-    const auto id = *sessions->open_session({}, sink);
+    constexpr std::uint32_t id = 9;
+    CHECK(sessions->open_session(id, {}, sink));
     while (!sessions->congested() && sent < 10'000'000) {
       sessions->send({frame_type::data, stream_id::in, id, 0, sent}, std::string(50000, 'x'));
       sent += 50000;

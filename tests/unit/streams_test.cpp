@@ -40,7 +40,7 @@ guest::open_body command(const std::string& name) {
 /// A client with its command open in the guest.
 struct opened {
   opened(house& h, fake_machine& m, const std::string& name = "cat")
-      : client(h.connect(h.server->offer_exec(m.link, command(name)))) {
+      : client(h.connect(h.server->offer_exec(m.link, command(name)).token)) {
     const auto open = m.agent->expect(frame_type::open);
     CHECK(guest::decode<guest::open_body>(open.payload)->argv[0] == name);
     session = open.head.session;
@@ -138,23 +138,75 @@ TEST_CASE("frames that arrive in single bytes, on both sides, are relayed whole"
   CHECK(s.client.expect(frame_type::data).payload == "to the client");
 }
 
+TEST_CASE("a stream whose server went away goes on with the next one, where it was") {
+  house h;
+  fake_machine m(h.loop);
+  m.agent->hello();
+  opened o(h, m);
+  m.agent->send(frame_type::data, o.session, "first", stream_id::out, 0);
+  CHECK(o.client.expect(frame_type::data).payload == "first");
+  h.server.reset();
+  CHECK_FALSE(o.client.receive()); // closed, and nobody said that the command failed
+  m.link->close();
+  in_reactor(h.loop, [] {});
+
+  connected_pair to_agent;
+  fake_agent agent(std::move(to_agent.far));
+  hypervisor::running_machine machine;
+  machine.process.pid = m.process.pid();
+  machine.pidfd = m.process.pidfd();
+  machine.agent = std::move(to_agent.near);
+  const auto link = open_link(h.loop, std::move(machine), m.console_log(), m.events.listener());
+  agent.say_hello(agent.sync_epoch(), {o.session});
+  REQUIRE(m.events.next<event::hello>());
+  // Its lock is inherited by the process that plays the machine, so the next one serves elsewhere.
+  const auto socket = h.folder.path / "next.sock";
+  auto again = serve_streams(h.loop, socket, {});
+  REQUIRE(again);
+
+  fake_client client(socket, (*again)->offer_attach(link, o.session, {5, 0}));
+  const auto attach = agent.expect(frame_type::attach);
+  CHECK(attach.head.session == o.session);
+  CHECK(guest::decode<guest::attach_body>(attach.payload)->out == 5);
+  agent.send(frame_type::ack, o.session, {}, stream_id::in, 7);
+  agent.send(frame_type::data, o.session, "second", stream_id::out, 5);
+  CHECK(client.expect(frame_type::ack).head.offset == 7);
+  CHECK(client.expect(frame_type::data).payload == "second");
+  client.send(frame_type::data, 1, "input", stream_id::in, 7);
+  CHECK(agent.expect(frame_type::data).payload == "input");
+  fake_client other(socket, (*again)->offer_attach(link, o.session + 1, {}));
+  CHECK(other.expect_end().find("is gone") != std::string::npos);
+  link->close();
+}
+
+TEST_CASE("after an attach, input waits until the guest has said where it stands") {
+  house h;
+  fake_machine m(h.loop);
+  m.agent->say_hello(m.agent->sync_epoch(), {42});
+  REQUIRE(m.events.next<event::hello>());
+  auto client = h.connect(h.server->offer_attach(m.link, 42, {}));
+  m.agent->expect(frame_type::attach);
+  client.send(frame_type::data, 1, "too early", stream_id::in, 0);
+  CHECK(client.expect_end().find("no place here") != std::string::npos);
+}
+
 TEST_CASE("a token opens one stream, once, and not for long") {
   stream_limits limits;
   limits.token_life = 1s;
   house h(limits);
   fake_machine m(h.loop);
   m.agent->hello();
-  const auto token = h.server->offer_exec(m.link, command("true"));
+  const auto token = h.server->offer_exec(m.link, command("true")).token;
   CHECK(token.size() == 32);
-  CHECK(token != h.server->offer_exec(m.link, command("true")));
+  CHECK(token != h.server->offer_exec(m.link, command("true")).token);
   auto first = h.connect(token);
   m.agent->expect(frame_type::open);
   CHECK(h.connect(token).expect_end().find("token") != std::string::npos);
-  const auto late = h.server->offer_exec(m.link, command("true"));
+  const auto late = h.server->offer_exec(m.link, command("true")).token;
   std::this_thread::sleep_for(1200ms);
   CHECK(h.connect(late).expect_end().find("too old") != std::string::npos);
   CHECK(h.connect(std::string(32, '0')).expect_end().find("unknown") != std::string::npos);
-  auto upper = h.server->offer_exec(m.link, command("true"));
+  auto upper = h.server->offer_exec(m.link, command("true")).token;
   for (auto& c : upper)
     c = static_cast<char>(std::toupper(c));
   if (upper.find_first_of("ABCDEF") != std::string::npos)
@@ -205,7 +257,7 @@ TEST_CASE("the end of the machine or of its channel ends every stream with the r
   const auto why = a.client.expect_end();
   CHECK(why.find(killed ? "the machine ended" : "not a frame") != std::string::npos);
   CHECK(b.client.expect_end() == why);
-  const auto token = h.server->offer_exec(m.link, command("true"));
+  const auto token = h.server->offer_exec(m.link, command("true")).token;
   CHECK(h.connect(token).expect_end().find("no connection") != std::string::npos);
 }
 
@@ -213,13 +265,13 @@ TEST_CASE("a command that cannot be opened is told to the client") {
   house h;
   fake_machine m(h.loop);
   m.agent->hello();
-  auto client = h.connect(h.server->offer_exec(m.link, command("true")));
+  auto client = h.connect(h.server->offer_exec(m.link, command("true")).token);
   const auto open = m.agent->expect(frame_type::open);
   m.agent->send(frame_type::failed, open.head.session,
                 guest::encode(guest::failed_body{frame_type::open, 11, "no processes left"}));
   CHECK(client.expect_end() == "no processes left");
   auto large = command(std::string(guest::max_payload, 'x'));
-  CHECK(h.connect(h.server->offer_exec(m.link, large)).expect_end().find("64 KiB") !=
+  CHECK(h.connect(h.server->offer_exec(m.link, large).token).expect_end().find("64 KiB") !=
         std::string::npos);
 }
 
@@ -464,5 +516,5 @@ TEST_CASE("the server lets go of its clients when it ends") {
   opened s(h, m);
   h.server.reset();
   CHECK_FALSE(s.client.receive());
-  m.agent->expect(frame_type::close);
+  CHECK_FALSE(m.agent->receive(100ms)); // the command was not closed: the next server may have it
 }

@@ -107,8 +107,12 @@ TEST_CASE("what a daemon start does follows from journal and evidence, and is ne
     CHECK(recover(at_rest, verb::start, lives) == r::sweep);
     CHECK(recover(runs, verb::stop, lives) == r::sweep);
     CHECK(recover(runs, verb::remove, lives) == r::remove);
-    CHECK(recover(some_vm(state::running, true), {}, lives) == r::remove);
+    CHECK(recover(some_vm(state::stopped, true), {}, lives) == r::remove);
+    CHECK(recover(some_vm(state::running, true), verb::stop, lives) == r::remove);
   }
+  // Its client may still be there, and come back.
+  CHECK(recover(some_vm(state::running, true), {}, true) == r::adopt);
+  CHECK(recover(some_vm(state::running, true), {}, false) == r::remove);
 }
 
 TEST_CASE("clients may ask for verbs by their names only") {

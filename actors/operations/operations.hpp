@@ -1,0 +1,50 @@
+// The registry of everything that takes long. Who began an operation hears of it here, and so does
+// whoever comes back to it later; what has ended is remembered for a while.
+#pragma once
+
+#include "messages/actor/help.hpp"
+#include "messages/client.hpp"
+#include "messages/operations.hpp"
+
+namespace banger::operations {
+
+/// Whoever runs operations can be asked to end one of them.
+using runner_actor =
+    caf::typed_actor<caf::replies_to<messages::cancel_atom, std::string>::with<bool>>;
+
+/// An operation that begins.
+struct opening {
+  std::string op;
+  std::string kind;             ///< as in messages::operation_view
+  std::string target;           ///< name of the VM or image
+  messages::client_actor asker; ///< may be null
+  runner_actor runner;
+};
+
+using opening_atom = caf::atom_constant<caf::atom("opening")>;
+using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using count_atom = caf::atom_constant<caf::atom("count")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
+
+} // namespace banger::operations
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::operations::opening)
+
+namespace banger::operations {
+
+using operations_actor = messages::operations_facet::extend_with<messages::client_actor>::extend<
+    /// Comes before the first progress of this operation.
+    caf::reacts_to<opening_atom, opening>,
+    /// How many run. Never waits.
+    caf::replies_to<count_atom>::with<std::uint32_t>,
+    /// Answers when none runs any more.
+    caf::replies_to<drain_atom>::with<void>,
+    /// Internal: the last progress of a burst of this operation is due.
+    caf::reacts_to<flush_atom, std::string>>;
+
+/// As many operations that have ended are remembered.
+inline constexpr std::size_t most_ended = 100;
+
+operations_actor spawn_operations(caf::actor_system& system);
+
+} // namespace banger::operations

@@ -1,6 +1,7 @@
 #include "actors/hypervisor/child.hpp"
 #include "actors/hypervisor/confinement.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -20,7 +21,6 @@ namespace {
 constexpr int first_spare = 100;    // above every number that a plan uses
 constexpr char oom_score[] = "200"; // when memory is short, a VM goes before its daemon
 constexpr unsigned all_numbers = ~0U;
-constexpr unsigned cloexec_range = 1U << 2; // CLOSE_RANGE_CLOEXEC, newer than some headers
 
 void say(const child_plan& plan, stage at, int error, std::uint32_t bars = 0) {
   const child_report report{at, error, ::getpid(), bars};
@@ -48,8 +48,33 @@ bool move_up(int& fd) {
   return fd >= 0;
 }
 
-// First everything away from the low numbers, then each to its place; whatever else the daemon had
-// open closes with the exec.
+// Everything above stderr that the plan does not name. Not only at the exec: while we wait for the
+// word to go we must not hold the daemon's own end of this conversation, nor its sockets.
+bool close_others(const child_plan& plan) {
+  const auto next_kept = [&plan](unsigned from) {
+    auto next = all_numbers;
+    const auto look_at = [&next, from](int fd) {
+      if (fd >= 0 && static_cast<unsigned>(fd) >= from)
+        next = std::min(next, static_cast<unsigned>(fd));
+    };
+    for (std::size_t i = 0; i < plan.descriptor_count; ++i)
+      look_at(plan.descriptors[i].number);
+    look_at(plan.talk);
+    look_at(plan.ruleset);
+    return next;
+  };
+  for (unsigned from = 3;;) {
+    const auto kept = next_kept(from);
+    if (kept > from &&
+        ::syscall(SYS_close_range, from, kept == all_numbers ? kept : kept - 1, 0) != 0)
+      return false;
+    if (kept == all_numbers)
+      return true;
+    from = kept + 1;
+  }
+}
+
+// First everything away from the low numbers, then each to its place, and nothing else.
 bool arrange_descriptors(child_plan& plan) {
   for (std::size_t i = 0; i < plan.descriptor_count; ++i)
     if (!move_up(plan.descriptors[i].source))
@@ -59,14 +84,12 @@ bool arrange_descriptors(child_plan& plan) {
       return false;
   if (plan.ruleset >= 0 && !move_up(plan.ruleset))
     return false;
-  if (::syscall(SYS_close_range, 3U, all_numbers, cloexec_range) != 0)
-    return false;
   if (::dup2(plan.null, 0) < 0 || ::dup2(plan.log, 1) < 0 || ::dup2(plan.log, 2) < 0)
     return false;
   for (std::size_t i = 0; i < plan.descriptor_count; ++i)
     if (::dup2(plan.descriptors[i].source, plan.descriptors[i].number) < 0)
       return false;
-  return true;
+  return close_others(plan);
 }
 
 bool set_limits() {

@@ -46,8 +46,8 @@ public:
   std::string stderr_text() const;
 
   pid_t pid = -1;
-  std::string first_line;                         ///< "ready ..." or "failed CODE ..."
-  std::uint64_t gateway = 0, vms = 0, system = 0; ///< actor ids
+  std::string first_line; ///< "ready ..." or "failed CODE ..."
+  std::uint64_t gateway = 0, vms = 0, system = 0, operations = 0; ///< actor ids
 
 private:
   bool read_more(std::chrono::milliseconds patience);

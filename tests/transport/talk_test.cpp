@@ -125,7 +125,7 @@ TEST_CASE_METHOD(conversation, "progress arrives in order and before the end") {
 }
 
 TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
-  const auto& [gateway, daemon, vms, system] = self.session;
+  const auto& [gateway, daemon, vms, operations, system] = self.session;
   const auto ask = [&](auto... words) {
     return actor::call<stream_ticket>(self.system, self.session.vms, 5s, words...);
   };

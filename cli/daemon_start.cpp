@@ -1,6 +1,7 @@
 #include "cli/daemon_start.hpp"
 
 #include "messages/base/unique_fd.hpp"
+#include "messages/config/config.hpp"
 #include "messages/transport/socket.hpp"
 
 #include <algorithm>
@@ -59,9 +60,12 @@ expected<unique_fd> take_start_lock(const folders& where) {
 }
 
 // Nobody asked for this daemon to stay: without VMs and clients it leaves after a while.
-std::string idle_seconds() {
+std::string idle_seconds(const config::settings& settings) {
   const char* given = std::getenv("BANGER_IDLE_EXIT");
-  return given != nullptr && *given != '\0' ? given : "900";
+  if (given != nullptr && *given != '\0')
+    return given;
+  const auto wanted = settings.idle_exit.value_or(config::builtin_idle_exit);
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(wanted).count());
 }
 
 struct child {
@@ -102,7 +106,8 @@ struct spawn_plan {
   }
 };
 
-expected<child> spawn(const fs::path& program, int lock, const fs::path& output) {
+expected<child> spawn(const fs::path& program, int lock, const fs::path& output,
+                      const std::string& idle_exit) {
   int pipe[2] = {-1, -1};
   if (::pipe2(pipe, O_CLOEXEC) != 0)
     return fail_errno("cannot make a pipe", errno);
@@ -120,7 +125,7 @@ expected<child> spawn(const fs::path& program, int lock, const fs::path& output)
                                     "--lock-fd",
                                     std::to_string(lock_number),
                                     "--idle-exit",
-                                    idle_seconds()};
+                                    idle_exit};
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (auto& word : words)
@@ -215,8 +220,12 @@ expected<void> start_daemon(const folders& where, const start_options& options) 
   const auto program = find_daemon_program();
   if (!program)
     return tl::unexpected(program.error());
+  // The daemon would refuse a damaged file as well; we say it in fewer words.
+  const auto settings = config::load(where);
+  if (!settings)
+    return tl::unexpected(settings.error());
   const auto output = where.state / "bangerd.start.log";
-  auto started = spawn(*program, lock->get(), output);
+  auto started = spawn(*program, lock->get(), output, idle_seconds(*settings));
   if (!started)
     return tl::unexpected(started.error());
   return await_ready(*started, output, clock::now() + options.deadline);

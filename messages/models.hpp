@@ -179,6 +179,7 @@ struct daemon_status {
       0; ///< held now for readers that are slower than their writers
   std::string hypervisor, root_disk, confinement;
   std::string state_folder, runtime_folder;
+  std::string config_file;        ///< that it read when it started; empty: none
   std::uint64_t idle_exit_ms = 0; ///< 0: stays
 };
 
@@ -218,6 +219,7 @@ BANGER_INSPECT(progress, x.op, x.stage, x.detail, x.elapsed_us)
 BANGER_INSPECT(finished, x.op, x.error, x.vm, x.stages)
 BANGER_INSPECT(daemon_status, x.pid, x.protocol, x.version, x.commit, x.uptime_ms, x.vms, x.running,
                x.clients, x.operations, x.streams, x.stream_bytes_buffered, x.hypervisor,
-               x.root_disk, x.confinement, x.state_folder, x.runtime_folder, x.idle_exit_ms)
+               x.root_disk, x.confinement, x.state_folder, x.runtime_folder, x.config_file,
+               x.idle_exit_ms)
 
 } // namespace banger::messages

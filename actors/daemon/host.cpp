@@ -28,7 +28,34 @@ expected<unique_fd> lock_state(const folders& where) {
               "it may serve another XDG_RUNTIME_DIR", "end it with `banger daemon stop` there");
 }
 
-expected<std::string> ensure_ssh_key(const folders& where) {
+namespace {
+
+expected<std::string> read_public_key(const fs::path& key) {
+  auto line = storage::read_file(key.string() + ".pub", 4096);
+  if (line && line->ends_with('\n'))
+    line->pop_back();
+  return line;
+}
+
+expected<std::string> chosen_key(const fs::path& key) {
+  const auto refuse = [&](std::string why, std::string remedy) {
+    return fail(errc::bad_request, "ssh_key_path: cannot use " + key.string(), std::move(why),
+                std::move(remedy));
+  };
+  auto line = read_public_key(key);
+  if (!line)
+    return refuse("its public half cannot be read: " + describe(line.error()),
+                  "make both with `ssh-keygen -t ed25519 -f " + key.string() + "`");
+  if (!line->starts_with("ssh-ed25519 ") || line->find('\n') != std::string::npos)
+    return refuse(key.string() + ".pub is no ed25519 key", "make one with `ssh-keygen -t ed25519`");
+  return line;
+}
+
+} // namespace
+
+expected<std::string> ensure_ssh_key(const folders& where, const std::optional<fs::path>& chosen) {
+  if (chosen)
+    return chosen_key(*chosen);
   const auto folder = where.state / "ssh";
   if (auto ok = secure_folder(folder); !ok)
     return tl::unexpected(ok.error());
@@ -40,18 +67,16 @@ expected<std::string> ensure_ssh_key(const folders& where) {
     if (auto made = storage::run(make); !made)
       return tl::unexpected(made.error());
   }
-  auto line = storage::read_file(key.string() + ".pub", 4096);
-  if (line && line->ends_with('\n'))
-    line->pop_back();
-  return line;
+  return read_public_key(key);
 }
 
-expected<back_ends> find_back_ends(const folders& where, const options& o) {
+expected<back_ends> find_back_ends(const folders& where, const options& o,
+                                   const config::settings& settings) {
   const auto facts = hypervisor::probe_host(where.cache);
   auto disk = storage::choose_root_disk(where.state, o.root_disk);
   if (!disk)
     return tl::unexpected(disk.error());
-  auto key = ensure_ssh_key(where);
+  auto key = ensure_ssh_key(where, settings.ssh_key_path);
   if (!key)
     return tl::unexpected(key.error());
   back_ends found;
@@ -61,6 +86,8 @@ expected<back_ends> find_back_ends(const folders& where, const options& o) {
   found.site.root_disk = disk->kind;
   found.site.authorized_keys = {*key};
   found.site.time_scale = o.time_scale;
+  if (settings.default_dns)
+    found.site.dns = {*settings.default_dns};
   found.hypervisor = found.site.driver->describe();
   found.root_disk = std::string(storage::to_string(disk->kind));
   if (!disk->passed_over.empty())
@@ -105,7 +132,10 @@ fs::path find_banger_init() {
   if (const char* given = std::getenv("BANGER_INIT"))
     return given;
   std::error_code ignored;
-  return fs::read_symlink("/proc/self/exe", ignored).parent_path() / "banger-init";
+  const auto folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto beside = folder / "banger-init";
+  const auto installed = folder.parent_path() / "libexec/banger/banger-init";
+  return !fs::exists(beside, ignored) && fs::exists(installed, ignored) ? installed : beside;
 }
 
 } // namespace banger::daemon

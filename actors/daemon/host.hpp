@@ -15,15 +15,18 @@ namespace banger::daemon {
 /// `already_exists`.
 expected<unique_fd> lock_state(const folders& where);
 
-/// The public half of our ed25519 key, made on first start.
-expected<std::string> ensure_ssh_key(const folders& where);
+/// The public half of our ed25519 key, made on first start; or of the user's own, `chosen`, which
+/// is never made. `bad_request`: it is missing or of another kind.
+expected<std::string> ensure_ssh_key(const folders& where,
+                                     const std::optional<std::filesystem::path>& chosen);
 
 /// Back-ends by probing; `why` names what was passed over.
 struct back_ends {
   vm::host site;
   std::string hypervisor, root_disk, confinement;
 };
-expected<back_ends> find_back_ends(const folders& where, const options& o);
+expected<back_ends> find_back_ends(const folders& where, const options& o,
+                                   const config::settings& settings);
 
 /// Each VM of the database with what is to be done about it, from the journal and the evidence on
 /// the host.
@@ -32,7 +35,7 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded,
 
 host_limits limits_of_host();
 
-/// banger-init beside our own program, or BANGER_INIT.
+/// BANGER_INIT, else banger-init beside our own program or, once installed, in ../libexec/banger.
 std::filesystem::path find_banger_init();
 
 } // namespace banger::daemon

@@ -58,6 +58,18 @@ int print_version() {
   return 0;
 }
 
+// The file comes first: it says what is logged.
+expected<config::settings> read_config(options& o) {
+  const auto where = find_folders();
+  if (!where)
+    return tl::unexpected(where.error());
+  auto settings = config::load(*where);
+  if (settings)
+    if (auto ok = settle(o, *settings); !ok)
+      return tl::unexpected(ok.error());
+  return settings;
+}
+
 expected<folders> prepare_folders(const options& o) {
   auto where = find_folders();
   if (!where)
@@ -88,7 +100,8 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-messages::daemon_status describe_daemon(const folders& where, const back_ends& found) {
+messages::daemon_status describe_daemon(const folders& where, const back_ends& found,
+                                        const config::settings& settings) {
   const auto& build = this_build();
   messages::daemon_status s;
   s.pid = static_cast<std::uint32_t>(::getpid());
@@ -100,20 +113,26 @@ messages::daemon_status describe_daemon(const folders& where, const back_ends& f
   s.confinement = found.confinement;
   s.state_folder = where.state.string();
   s.runtime_folder = where.runtime.string();
+  s.config_file = settings.file.string();
   return s;
 }
 
 // What has to be there before the first actor; each part may say no.
 struct ground {
   folders where;
+  config::settings settings;
   unique_fd state_lock;
   back_ends found;
   std::optional<store::database> database;
   std::vector<vms::found_vm> vms;
 };
 
-expected<ground> prepare(const options& o) {
+expected<ground> prepare(options& o) {
   ground g;
+  auto settings = read_config(o);
+  if (!settings)
+    return tl::unexpected(settings.error());
+  g.settings = std::move(*settings);
   auto where = prepare_folders(o);
   if (!where)
     return tl::unexpected(where.error());
@@ -122,7 +141,7 @@ expected<ground> prepare(const options& o) {
   if (!lock)
     return tl::unexpected(lock.error());
   g.state_lock = std::move(*lock);
-  auto found = find_back_ends(g.where, o);
+  auto found = find_back_ends(g.where, o, g.settings);
   if (!found)
     return tl::unexpected(found.error());
   g.found = std::move(*found);
@@ -188,7 +207,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   around.operations = r.operations;
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
   gateway::system_options options;
-  options.about = describe_daemon(g.where, g.found);
+  options.about = describe_daemon(g.where, g.found, g.settings);
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
@@ -233,7 +252,7 @@ void close_streams(house& h) {
   closed.get_future().wait();
 }
 
-int serve(const options& o, const unique_fd& signals) {
+int serve(options o, const unique_fd& signals) {
   auto g = prepare(o);
   if (!g)
     return give_up(o, g.error());

@@ -6,6 +6,23 @@
 
 namespace banger::daemon {
 
+namespace {
+
+void take_words(options& o, const std::string& level, const std::string& root_disk) {
+  if (auto parsed = log::parse_level(level))
+    o.log_level = *parsed;
+  else
+    throw CLI::ValidationError("--log-level", describe(parsed.error()));
+  if (root_disk != "auto") {
+    auto kind = storage::parse_root_disk_kind(root_disk);
+    if (!kind)
+      throw CLI::ValidationError("--root-disk", describe(kind.error()));
+    o.root_disk = *kind;
+  }
+}
+
+} // namespace
+
 options parse_options(int argc, char** argv) {
   options o;
   std::int64_t idle = 0;
@@ -31,23 +48,39 @@ options parse_options(int argc, char** argv) {
   app.add_flag("--version", o.version, "Print the version");
   try {
     app.parse(argc, argv);
+    o.told = {app.count("--idle-exit") > 0, app.count("--log-level") > 0,
+              app.count("--root-disk") > 0, app.count("--kernel-package") > 0};
     o.idle_exit = std::chrono::seconds(idle);
-    if (auto parsed = log::parse_level(level))
-      o.log_level = *parsed;
-    else
-      throw CLI::ValidationError("--log-level", describe(parsed.error()));
-    if (root_disk != "auto") {
-      auto kind = storage::parse_root_disk_kind(root_disk);
-      if (!kind)
-        throw CLI::ValidationError("--root-disk", describe(kind.error()));
-      o.root_disk = *kind;
-    }
+    take_words(o, level, root_disk);
   } catch (const CLI::ParseError& why) {
     o.exit_code = app.exit(why) == 0 ? 0 : 2;
   }
   if (const char* scale = std::getenv("BANGER_TEST_TIME_SCALE"))
     o.time_scale = std::max(1.0, std::atof(scale));
   return o;
+}
+
+expected<void> settle(options& o, const config::settings& settings) {
+  if (settings.idle_exit && !o.told.idle_exit)
+    o.idle_exit = std::chrono::duration_cast<std::chrono::seconds>(*settings.idle_exit);
+  if (settings.log_level && !o.told.log_level) {
+    const auto level = log::parse_level(*settings.log_level);
+    if (!level)
+      return tl::unexpected(level.error());
+    o.log_level = *level;
+  }
+  if (settings.root_disk && *settings.root_disk != "auto" && !o.told.root_disk) {
+    const auto kind = storage::parse_root_disk_kind(*settings.root_disk);
+    if (!kind)
+      return tl::unexpected(kind.error());
+    o.root_disk = *kind;
+  }
+  if (settings.kernel_package && !o.told.kernel_package)
+    o.kernel_package = *settings.kernel_package;
+  // Where the search for QEMU looks first. No other thread lives yet.
+  if (settings.qemu_bin)
+    ::setenv("BANGER_QEMU", settings.qemu_bin->c_str(), 0);
+  return {};
 }
 
 } // namespace banger::daemon

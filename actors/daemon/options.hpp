@@ -4,6 +4,7 @@
 #include "actors/log/log.hpp"
 #include "actors/storage/disks.hpp"
 #include "messages/base/error.hpp"
+#include "messages/config/config.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -22,9 +23,15 @@ struct options {
   std::optional<storage::root_disk_kind> root_disk; ///< empty: the best that works
   std::filesystem::path kernel_package;             ///< a .deb at hand; empty: apt fetches it
   double time_scale = 1;                            ///< BANGER_TEST_TIME_SCALE: stretches deadlines
+  struct {
+    bool idle_exit = false, log_level = false, root_disk = false, kernel_package = false;
+  } told;             ///< what the command line or a variable said; config.toml does not change it
   int exit_code = -1; ///< ≥ 0: help was printed or the usage was wrong; leave with it
 };
 
 options parse_options(int argc, char** argv);
+
+/// Fills in from config.toml what nobody said.
+expected<void> settle(options& o, const config::settings& settings);
 
 } // namespace banger::daemon

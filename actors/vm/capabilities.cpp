@@ -129,7 +129,7 @@ void tell_network(build& b) {
   if (!b.vm.wanted.nat)
     return;
   b.guest.gateway = net.gateway;
-  b.guest.dns = net.dns;
+  b.guest.dns = b.site.dns.empty() ? net.dns : b.site.dns;
 }
 
 } // namespace

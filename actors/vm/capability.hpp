@@ -20,7 +20,8 @@ struct host {
   std::shared_ptr<const hypervisor::launcher> launcher;
   storage::root_disk_kind root_disk = storage::root_disk_kind::overlay;
   std::vector<std::string> authorized_keys;
-  double time_scale = 1; ///< stretches the deadlines, for slow hosts
+  double time_scale = 1;        ///< stretches the deadlines, for slow hosts
+  std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
 };
 
 /// A VM under construction: what its capabilities read and write, one step after the other.

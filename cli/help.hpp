@@ -6,7 +6,7 @@
 
 namespace banger::cli::help {
 
-inline constexpr std::string_view root =
+inline constexpr std::string_view root_intro =
     R"(banger runs commands in throw-away Linux machines: real microVMs with a kernel of their own.
 
 Most days one command is enough. It boots a VM, runs the command in it, hands back its output and
@@ -18,52 +18,68 @@ For a VM that stays:
   $ banger vm exec box -- df -h        run commands in it, as often as you like
   $ banger vm stop box                 its disks stay;  `banger vm start box` boots it again
   $ banger vm delete box               it and its disks are gone
+)";
 
-Groups:
-  vm         make, use and remove VMs
-  daemon     the background process: status, stop, logs
-  version    what this build is
-Each has a page: `banger vm --help`, `banger vm run --help`. Standard input and output are passed
+inline constexpr std::string_view root_outro =
+    R"(Each has a page: `banger vm --help`, `banger vm run --help`. Standard input and output are passed
 through as they are; the daemon starts by itself when it is needed.
 Exit codes of `vm run` and `vm exec`: the command's own; 128+N if signal N ended it; 125 our own
 failure; 126 not runnable; 127 not found. Everything else: 0, 1 on failure, 2 on wrong usage.
 )";
 
-inline constexpr std::string_view vm =
+inline constexpr std::string_view vm_intro =
     R"(banger vm: make, use and remove VMs.
 
 Most days one command is enough: boot, run, hand back output and exit status, delete.
   $ banger vm run --rm -- sh -c 'echo hello; exit 3'
   $ tar c . | banger vm run --rm -- sh -c 'tar x && ls'
+)";
 
-Commands:
-  run        make a VM and run a command in it; without --rm the VM stays
-  create     make and boot a VM that stays; prints its name
-  exec       run a command in a running VM
-  start      boot a stopped VM
-  stop       shut a running VM down in order; its disks stay
-  delete     stop a VM and remove its disks, for good (also: rm)
-  list       all VMs (also: ls); --json for programs
-  show       everything about one VM; --json for programs
-  logs       the console of a VM; -f follows
-A VM is named by its name, its id, or the beginning of either if only one VM has it.
+inline constexpr std::string_view vm_outro =
+    R"(A VM is named by its name, its id, or the beginning of either if only one VM has it.
 
 Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted.
 )";
 
-inline constexpr std::string_view daemon =
+inline constexpr std::string_view daemon_intro =
     R"(banger daemon: the background process `bangerd`, which owns the VMs.
 
 It starts by itself when a command needs it, and leaves when it has had nothing to do for a while;
 VMs live on without it.
   $ banger daemon status               is it there, what does it do, where are its files
+)";
 
-Commands:
-  status     what the daemon is and does; --json for programs
-  stop       end it once its operations are done; VMs live on
-  logs       its log, one JSON object per line, also while it is down; -f follows
+inline constexpr std::string_view daemon_outro =
+    R"(Next: an error that ends in (op-xxxxxx) is explained by `banger daemon logs | grep op-xxxxxx`.
+)";
 
-Next: an error that ends in (op-xxxxxx) is explained by `banger daemon logs | grep op-xxxxxx`.
+inline constexpr std::string_view config_intro =
+    R"(banger config: what holds when no flag says otherwise.
+
+~/.config/banger/config.toml is read, or /etc/banger/config.toml where a user has none. Every key
+is optional; a key that is unknown or ill-typed is an error, never ignored.
+  $ banger config show                 every key, its value, where it comes from
+)";
+
+inline constexpr std::string_view config_outro =
+    R"(Next: write a key into the file, as in `log_level = "debug"`. Flags and variables win over it. The
+daemon reads it when it starts: after a change, `banger daemon stop`; VMs live on.
+)";
+
+inline constexpr std::string_view config_show_examples =
+    R"(Examples:
+  $ banger config show
+  $ banger config show --json
+)";
+
+inline constexpr std::string_view completion_examples =
+    R"(Examples:
+  $ source <(banger completion bash)
+  $ banger completion bash > ~/.local/share/bash-completion/completions/banger
+  $ banger completion zsh > ~/.zfunc/_banger
+  $ banger completion fish > ~/.config/fish/completions/banger.fish
+Names of VMs and images come from the daemon if it runs; none is started, and no name is waited for
+longer than 0.3 s.
 )";
 
 inline constexpr std::string_view run_examples =

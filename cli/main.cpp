@@ -27,23 +27,53 @@ bool fill_closed_descriptors() {
 
 bool needs_folders(const command& asked) {
   return !std::holds_alternative<help_page>(asked) &&
-         !std::holds_alternative<version_options>(asked);
+         !std::holds_alternative<version_options>(asked) &&
+         !std::holds_alternative<completion_options>(asked);
 }
 
-int run(const std::vector<std::string>& words, context& ctx) {
-  const auto asked = parse(words, this_host());
-  if (!asked) {
-    ctx.failure_code = exit_usage;
-    return ctx.report(asked.error());
-  }
+// The others work with a damaged file as well, so that nobody is kept from stopping a VM by it.
+bool needs_config(const command& asked) {
+  return std::holds_alternative<run_options>(asked) ||
+         std::holds_alternative<create_options>(asked) ||
+         std::holds_alternative<config_show_options>(asked);
+}
+
+int usage_error(context& ctx, const failure& why) {
+  ctx.failure_code = exit_usage;
+  return ctx.report(why);
+}
+
+// `bangerd`, if we start it, reads the same file.
+expected<void> heed_config_flag(std::vector<std::string>& words) {
+  const auto given = take_config_flag(words);
+  if (!given)
+    return tl::unexpected(given.error());
+  if (!given->empty())
+    ::setenv("BANGER_CONFIG", given->c_str(), 1);
+  return {};
+}
+
+int run(std::vector<std::string> words, context& ctx) {
+  if (auto ok = heed_config_flag(words); !ok)
+    return usage_error(ctx, ok.error());
+  auto around = this_host();
+  auto where = find_folders();
+  auto settings = where ? config::load(*where) : config::settings{};
+  if (settings)
+    around.config = *settings;
+  if (where)
+    around.emulated = !kvm_is_proven(where->cache);
+  const auto asked = parse(words, around);
+  if (!asked)
+    return usage_error(ctx, asked.error());
   if (passes_exit_code(*asked))
     ctx.failure_code = exit_own_failure;
-  if (needs_folders(*asked)) {
-    auto where = find_folders();
-    if (!where)
-      return ctx.report(where.error());
-    ctx.where = std::move(*where);
-  }
+  if (!where && needs_folders(*asked))
+    return ctx.report(where.error());
+  if (!settings && needs_config(*asked))
+    return ctx.report(settings.error());
+  ctx.where = where.value_or(folders{});
+  ctx.around = std::move(around);
   return std::visit([&](const auto& options) { return perform(options, ctx); }, *asked);
 }
 

@@ -2,6 +2,11 @@
 
 #include "cli/help.hpp"
 #include "cli/page.hpp"
+#include "cli/table.hpp"
+#include "messages/base/nearest.hpp"
+
+#include <array>
+#include <filesystem>
 
 namespace banger::cli {
 
@@ -34,44 +39,119 @@ expected<command> parse_logs(const std::vector<std::string>& words) {
   return read(verb, words, [&]() -> expected<command> { return options; });
 }
 
-} // namespace
-
-expected<command> parse_daemon(const std::vector<std::string>& words) {
-  if (words.empty() || asks_help(words.front()))
-    return help_page{std::string(help::daemon)};
-  const auto& verb = words.front();
-  const std::vector<std::string> rest(words.begin() + 1, words.end());
-  if (verb == "status")
-    return parse_status(rest);
-  if (verb == "stop")
-    return parse_stop(rest);
-  if (verb == "logs")
-    return parse_logs(rest);
-  return unknown_command(verb, "banger daemon");
+expected<command> parse_completion(const std::vector<std::string>& words) {
+  page verb("completion", "bash|zsh|fish",
+            "Print a script that lets your shell complete commands, flags, VMs and images.",
+            help::completion_examples);
+  completion_options options;
+  verb.choice("SHELL", options.shell, {"bash", "zsh", "fish"}, "the shell that it is for")
+      ->required();
+  return read(verb, words, [&]() -> expected<command> { return options; });
 }
 
-expected<command> parse(const std::vector<std::string>& words, const surroundings& around) {
+expected<command> parse_config_show(const std::vector<std::string>& words) {
+  page verb("config show", "[--json]",
+            "Every key of config.toml, the value that holds now, and where it comes from.",
+            help::config_show_examples);
+  config_show_options options;
+  verb.flag("--json", options.json, "as a JSON object");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+using words_of = const std::vector<std::string>&;
+
+constexpr std::array root_list = {
+    verb_entry{"version", "", "what this build is",
+               [](words_of w, const surroundings&) { return parse_version(w); }},
+    verb_entry{"completion", "", "a script for bash, zsh or fish",
+               [](words_of w, const surroundings&) { return parse_completion(w); }},
+};
+
+constexpr std::array daemon_list = {
+    verb_entry{"status", "", "what the daemon is and does; --json for programs",
+               [](words_of w, const surroundings&) { return parse_status(w); }},
+    verb_entry{"stop", "", "end it once its operations are done; VMs live on",
+               [](words_of w, const surroundings&) { return parse_stop(w); }},
+    verb_entry{"logs", "", "its log, one JSON object per line, also while it is down; -f follows",
+               [](words_of w, const surroundings&) { return parse_logs(w); }},
+};
+
+constexpr std::array config_list = {
+    verb_entry{"show", "", "every key, its value, and where it comes from; --json for programs",
+               [](words_of w, const surroundings&) { return parse_config_show(w); }},
+};
+
+tl::unexpected<failure> unknown_command(std::string_view word, const verb_group& in) {
+  const auto page = "banger" + (in.name.empty() ? "" : " " + std::string(in.name));
+  std::vector<std::string_view> known;
+  for (const auto& v : in.verbs)
+    known.insert(known.end(), {v.name, v.also});
+  if (in.name.empty())
+    for (const auto& g : groups())
+      known.push_back(g.name);
+  std::erase(known, "");
+  const auto meant = nearest(word, known);
+  return fail(errc::bad_request, "unknown command '" + std::string(word) + "' for '" + page + "'",
+              "",
+              meant.empty() ? "see `" + page + " --help`"
+                            : "did you mean `" + page + " " + std::string(meant) + "`?");
+}
+
+expected<command> parse_in(const verb_group& in, const std::vector<std::string>& words,
+                           const surroundings& around) {
   if (words.empty() || asks_help(words.front()))
-    return help_page{std::string(help::root)};
-  const auto& family = words.front();
-  std::vector<std::string> rest(words.begin() + 1, words.end());
-  if (family == "vm")
-    return parse_vm(rest, around);
-  if (family == "daemon")
-    return parse_daemon(rest);
-  if (family == "version")
-    return parse_version(rest);
-  if (family == "--version")
+    return landing_page(in);
+  const auto* found = find_verb(in, words.front());
+  if (found == nullptr)
+    return unknown_command(words.front(), in);
+  return found->parse({words.begin() + 1, words.end()}, around);
+}
+
+} // namespace
+
+std::span<const verb_entry> root_verbs() { return root_list; }
+std::span<const verb_entry> daemon_verbs() { return daemon_list; }
+std::span<const verb_entry> config_verbs() { return config_list; }
+
+expected<command> parse(const std::vector<std::string>& words, const surroundings& around) {
+  const auto& root = groups().front();
+  if (words.empty())
+    return landing_page(root);
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (words.front() == "--version")
     return version_options{true, false};
-  if (family == "help") {
-    rest.emplace_back("--help");
-    return parse(rest, around);
+  if (words.front() == "__complete")
+    return complete_options{rest};
+  if (words.front() == "help") {
+    auto page = rest;
+    page.emplace_back("--help");
+    return parse(page, around);
   }
-  return unknown_command(family, "banger");
+  if (const auto* gone = find_removed(words); gone != nullptr)
+    return fail(errc::bad_request, "`banger " + std::string(gone->name) + "` is no more",
+                std::string(gone->instead));
+  const auto* named = words.front().empty() ? nullptr : find_group(words.front());
+  return named != nullptr ? parse_in(*named, rest, around) : parse_in(root, words, around);
 }
 
 bool passes_exit_code(const command& asked) {
   return std::holds_alternative<run_options>(asked) || std::holds_alternative<exec_options>(asked);
+}
+
+expected<std::string> take_config_flag(std::vector<std::string>& words) {
+  constexpr std::string_view flag = "--config";
+  if (words.empty() || !words.front().starts_with(flag))
+    return std::string();
+  auto value = words.front().substr(flag.size());
+  if (!value.empty() && value.front() != '=')
+    return std::string();
+  const std::size_t taken = value.empty() ? 2 : 1;
+  value = !value.empty() ? value.substr(1) : words.size() > 1 ? words[1] : "";
+  if (value.empty())
+    return fail(errc::bad_request, "--config: it needs a value", "",
+                "name a file, as in `banger --config FILE vm list`");
+  words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(taken));
+  return std::filesystem::absolute(value).lexically_normal().string();
 }
 
 } // namespace banger::cli

@@ -62,22 +62,53 @@ struct version_options {
   bool json = false;
 };
 
+/// Prints a completion script.
+struct completion_options {
+  std::string shell;
+};
+
+/// What a shell asks for while somebody types: the words after `banger`, the last one unfinished.
+struct complete_options {
+  std::vector<std::string> words;
+};
+
+struct config_show_options {
+  bool json = false;
+};
+
+/// A flag or word that a verb takes.
+struct flag_facts {
+  std::vector<std::string> names;   ///< "-q", "--quiet"; of a word: "VM"
+  std::string value;                ///< what follows it: "SIZE"; empty: nothing
+  std::vector<std::string> choices; ///< if only these values are allowed
+  std::string about;
+  bool word = false; ///< no flag, but a word at its place
+  bool many = false; ///< may be given several times
+};
+
+/// A help page taken apart, for completion and for manuals.
+struct page_facts {
+  std::string name, usage, about, examples;
+  std::vector<flag_facts> flags;
+};
+
 struct help_page {
   std::string text;
+  page_facts facts;
 };
 
 using command = std::variant<help_page, run_options, create_options, exec_options, verb_options,
                              list_options, show_options, logs_options, daemon_status_options,
-                             daemon_stop_options, daemon_logs_options, version_options>;
+                             daemon_stop_options, daemon_logs_options, version_options,
+                             completion_options, complete_options, config_show_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);
 
-// One function per family; `words` begins with the verb.
-expected<command> parse_vm(const std::vector<std::string>& words, const surroundings& around);
-expected<command> parse_daemon(const std::vector<std::string>& words);
-
 /// True for verbs whose exit code is the command's own, so that our failures need codes apart.
 bool passes_exit_code(const command& asked);
+
+/// Takes `--config FILE` from in front of the verb: the absolute path of FILE, or nothing.
+expected<std::string> take_config_flag(std::vector<std::string>& words);
 
 } // namespace banger::cli

@@ -1,5 +1,8 @@
 #include "cli/help.hpp"
 #include "cli/page.hpp"
+#include "cli/table.hpp"
+
+#include <array>
 
 namespace banger::cli {
 
@@ -7,31 +10,46 @@ namespace {
 
 // The words behind the flags that `run` and `create` share.
 struct sizing_words {
-  std::string name, image = default_image, vcpu, memory, disk;
+  std::string name, image, vcpu, memory, disk;
   bool nat = false;
 
-  void offer(page& verb, const host_limits& host) {
-    const auto otherwise = [](std::string text) { return " (default " + std::move(text) + ")"; };
+  void offer(page& verb, const surroundings& around) {
+    image = around.config.default_image_name.value_or(default_image);
+    const auto size = choose_sizes(around.config.vm_defaults, around.host, around.emulated, image);
+    const auto otherwise = [&](const chosen& c, const std::string& value) {
+      // A manual is about any host: it has the rule only.
+      return " (default " + (around.host.cpus != 0 ? value + ": " : "") + c.why + ")";
+    };
     verb.text("--name", name, "name of the VM; made up if left out")->type_name("NAME");
-    verb.text("--image", image, "image to boot" + otherwise(default_image))->type_name("IMAGE");
-    verb.text("--vcpu", vcpu, "virtual CPUs" + otherwise(std::to_string(default_vcpu(host))))
+    verb.text("--image", image,
+              "image to boot (default " + image +
+                  (around.config.default_image_name ? ": config.toml)" : ")"))
+        ->type_name("IMAGE");
+    verb.text("--vcpu", vcpu,
+              "virtual CPUs" + otherwise(size.vcpu, std::to_string(size.vcpu.value)))
         ->type_name("N");
     verb.text("--memory", memory,
               "MiB, or a size such as 2G" +
-                  otherwise(std::to_string(default_memory_mib(host, default_image)) + ", or " +
-                            std::to_string(default_memory_mib(host, "")) +
-                            " for images other than tiny"))
+                  otherwise(size.memory_mib, std::to_string(size.memory_mib.value)))
         ->type_name("SIZE");
+    const auto disk_bytes = static_cast<std::uint64_t>(size.disk_bytes.value);
     verb.text("--disk-size", disk,
-              "size of the work disk on /root" + otherwise(format_size(default_disk_bytes)))
+              "size of the work disk on /root (default " + short_size(disk_bytes) + ": " +
+                  size.disk_bytes.why + ")")
         ->type_name("SIZE");
     verb.flag("--nat", nat, "let the VM reach the network outside");
   }
 
-  expected<messages::create_request> check(const host_limits& host) const {
-    messages::create_request request{
-        name, image, default_vcpu(host), default_memory_mib(host, image), default_disk_bytes,
-        nat,  false};
+  expected<messages::create_request> check(const surroundings& around) const {
+    const auto& host = around.host;
+    const auto size = choose_sizes(around.config.vm_defaults, host, around.emulated, image);
+    messages::create_request request{name,
+                                     image,
+                                     size.vcpu.value,
+                                     size.memory_mib.value,
+                                     static_cast<std::uint64_t>(size.disk_bytes.value),
+                                     nat,
+                                     false};
     if (auto ok = name.empty() ? expected<void>{} : vm_name_grammar::check(name); !ok)
       return named("--name", ok.error());
     if (auto ok = image_name_grammar::check(image); !ok)
@@ -42,10 +60,28 @@ struct sizing_words {
       return tl::unexpected(ok.error());
     if (auto ok = put(request.disk_bytes, disk, [&] { return disk_value(disk); }); !ok)
       return tl::unexpected(ok.error());
+    if (auto ok = check_file(around); !ok)
+      return tl::unexpected(ok.error());
     return request;
   }
 
 private:
+  // What the file asks for may not fit this host; only we know both.
+  expected<void> check_file(const surroundings& around) const {
+    const auto& file = around.config.vm_defaults;
+    const auto of_file = [&](const char* key, const char* flag, failure f) {
+      return fail(f.code, around.config.file.string() + ": " + key + ": " + f.what, f.why,
+                  std::string("correct it, or give ") + flag);
+    };
+    if (vcpu.empty() && file.vcpu)
+      if (auto ok = check_vcpu(*file.vcpu, around.host); !ok)
+        return of_file("vm_defaults.vcpu", "--vcpu", ok.error());
+    if (memory.empty() && file.memory_mib)
+      if (auto ok = check_memory_mib(*file.memory_mib, around.host); !ok)
+        return of_file("vm_defaults.memory_mib", "--memory", ok.error());
+    return {};
+  }
+
   static tl::unexpected<failure> named(const char* flag, failure f) {
     f.what = std::string(flag) + ": " + f.what;
     return tl::unexpected(std::move(f));
@@ -113,7 +149,7 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   bool remove = false;
   std::vector<std::string> paths;
   verb.flag("--rm", remove, "delete the VM when the command has ended, whatever its status");
-  sizing.offer(verb, around.host);
+  sizing.offer(verb, around);
   what.offer(verb);
   verb.flag("--timing", run.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", run.quiet, "no progress, no reminder");
@@ -124,7 +160,7 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
                   "workspaces are not there yet",
                   "put a command after --, or send files through stdin: "
                   "`tar c . | banger vm run --rm -- sh -c 'tar x && ls'`");
-    auto request = sizing.check(around.host);
+    auto request = sizing.check(around);
     if (!request)
       return tl::unexpected(request.error());
     auto exec = what.check(split, "run --rm", around);
@@ -142,12 +178,12 @@ expected<command> parse_create(const std::vector<std::string>& words, const surr
             help::create_examples);
   sizing_words sizing;
   create_options create;
-  sizing.offer(verb, around.host);
+  sizing.offer(verb, around);
   verb.flag("--timing", create.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", create.quiet, "no progress");
   verb.flag("--json", create.json, "print the VM as JSON instead of its name");
   return read(verb, words, [&]() -> expected<command> {
-    auto request = sizing.check(around.host);
+    auto request = sizing.check(around);
     if (!request)
       return tl::unexpected(request.error());
     create.request = std::move(*request);
@@ -214,32 +250,36 @@ expected<command> parse_logs(const std::vector<std::string>& words) {
   return read(verb, words, [&]() -> expected<command> { return options; });
 }
 
+using words_of = const std::vector<std::string>&;
+
+constexpr std::array vm_list = {
+    verb_entry{"run", "", "make a VM and run a command in it; without --rm the VM stays",
+               parse_run},
+    verb_entry{"create", "", "make and boot a VM that stays; prints its name", parse_create},
+    verb_entry{"exec", "", "run a command in a running VM", parse_exec, vm_kind::running},
+    verb_entry{
+        "start", "", "boot a stopped VM",
+        [](words_of w, const surroundings&) { return parse_verb("start", "Boot stopped VMs.", w); },
+        vm_kind::stopped},
+    verb_entry{"stop", "", "shut a running VM down in order; its disks stay",
+               [](words_of w, const surroundings&) {
+                 return parse_verb("stop", "Shut running VMs down in order. Their disks stay.", w);
+               },
+               vm_kind::running},
+    verb_entry{"delete", "rm", "stop a VM and remove its disks, for good",
+               [](words_of w, const surroundings&) {
+                 return parse_verb("delete", "Stop VMs and remove their disks, for good.", w);
+               }},
+    verb_entry{"list", "ls", "all VMs; --json for programs",
+               [](words_of w, const surroundings&) { return parse_list(w); }},
+    verb_entry{"show", "", "everything about one VM; --json for programs",
+               [](words_of w, const surroundings&) { return parse_show(w); }},
+    verb_entry{"logs", "", "the console of a VM; -f follows",
+               [](words_of w, const surroundings&) { return parse_logs(w); }},
+};
+
 } // namespace
 
-expected<command> parse_vm(const std::vector<std::string>& words, const surroundings& around) {
-  if (words.empty() || asks_help(words.front()))
-    return help_page{std::string(help::vm)};
-  const auto& verb = words.front();
-  const std::vector<std::string> rest(words.begin() + 1, words.end());
-  if (verb == "run")
-    return parse_run(rest, around);
-  if (verb == "create")
-    return parse_create(rest, around);
-  if (verb == "exec")
-    return parse_exec(rest, around);
-  if (verb == "start")
-    return parse_verb("start", "Boot stopped VMs.", rest);
-  if (verb == "stop")
-    return parse_verb("stop", "Shut running VMs down in order. Their disks stay.", rest);
-  if (verb == "delete" || verb == "rm")
-    return parse_verb("delete", "Stop VMs and remove their disks, for good.", rest);
-  if (verb == "list" || verb == "ls")
-    return parse_list(rest);
-  if (verb == "show")
-    return parse_show(rest);
-  if (verb == "logs")
-    return parse_logs(rest);
-  return unknown_command(verb, "banger vm");
-}
+std::span<const verb_entry> vm_verbs() { return vm_list; }
 
 } // namespace banger::cli

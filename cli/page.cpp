@@ -40,6 +40,19 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& e) {
   return text;
 }
 
+// The type of a choice is written "a|b|c".
+std::vector<std::string> choices_in(std::string_view type) {
+  std::vector<std::string> choices;
+  if (type.find('|') == std::string_view::npos)
+    return choices;
+  while (!type.empty()) {
+    const auto end = std::min(type.find('|'), type.size());
+    choices.emplace_back(type.substr(0, end));
+    type.remove_prefix(std::min(type.size(), end + 1));
+  }
+  return choices;
+}
+
 } // namespace
 
 split_words split_command(const std::vector<std::string>& words) {
@@ -52,8 +65,9 @@ split_words split_command(const std::vector<std::string>& words) {
 
 page::page(std::string name, std::string_view usage, std::string_view about,
            std::string_view examples)
-    : name_("banger " + std::move(name)), app_(std::string(about), name_) {
-  app_.formatter(std::make_shared<usage_formatter>(name_ + " " + std::string(usage)));
+    : name_("banger " + std::move(name)), usage_(usage), about_(about), examples_(examples),
+      app_(about_, name_) {
+  app_.formatter(std::make_shared<usage_formatter>(name_ + " " + usage_));
   app_.set_help_flag();
   app_.add_flag("-h,--help", wants_help_, "print this page");
   // The formatter ends the page with a newline of its own.
@@ -73,6 +87,21 @@ void page::flag(const char* name, bool& value, std::string about) {
   app_.add_flag(name, value, std::move(about));
 }
 
+CLI::Option* page::choice(const char* name, std::string& value, std::vector<std::string> choices,
+                          std::string about) {
+  std::string type, listed;
+  for (const auto& c : choices) {
+    type += (type.empty() ? "" : "|") + c;
+    listed += (listed.empty() ? "" : ", ") + c;
+  }
+  return text(name, value, std::move(about))
+      ->type_name(type)
+      ->check([choices = std::move(choices), listed](const std::string& given) {
+        const bool known = std::find(choices.begin(), choices.end(), given) != choices.end();
+        return known ? std::string() : "it must be one of " + listed;
+      });
+}
+
 expected<void> page::parse(const std::vector<std::string>& words) {
   // Help is wanted even when the rest does not fit.
   const auto end = std::find(words.begin(), words.end(), "--");
@@ -88,12 +117,29 @@ expected<void> page::parse(const std::vector<std::string>& words) {
   return {};
 }
 
-help_page page::help() const { return {app_.help()}; }
+help_page page::help() const { return {app_.help(), facts()}; }
 
-tl::unexpected<failure> unknown_command(std::string_view word, std::string_view group) {
-  return fail(errc::bad_request,
-              "unknown command '" + std::string(word) + "' for '" + std::string(group) + "'", "",
-              "see `" + std::string(group) + " --help`");
+page_facts page::facts() const {
+  page_facts all{name_, usage_, about_, examples_, {}};
+  for (const auto* option : app_.get_options()) {
+    if (option->get_group().empty())
+      continue; // takes what does not belong there, to say so
+    flag_facts flag;
+    for (const auto& name : option->get_snames())
+      flag.names.push_back("-" + name);
+    for (const auto& name : option->get_lnames())
+      flag.names.push_back("--" + name);
+    flag.word = flag.names.empty();
+    if (flag.word)
+      flag.names.push_back(option->get_name());
+    flag.value = option->get_type_name();
+    flag.choices = choices_in(flag.value);
+    flag.about = option->get_description();
+    flag.many = option->get_items_expected_max() > 1 ||
+                option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+    all.flags.push_back(std::move(flag));
+  }
+  return all;
 }
 
 bool asks_help(std::string_view word) { return word == "-h" || word == "--help"; }

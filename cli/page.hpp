@@ -30,6 +30,9 @@ public:
   CLI::Option* text(const char* name, std::string& value, std::string about);
   CLI::Option* list(const char* name, std::vector<std::string>& values, std::string about);
   void flag(const char* name, bool& value, std::string about);
+  /// A flag or word with one of these values.
+  CLI::Option* choice(const char* name, std::string& value, std::vector<std::string> choices,
+                      std::string about);
 
   /// Nothing when the words fit; a help page or an error otherwise.
   expected<void> parse(const std::vector<std::string>& words);
@@ -37,7 +40,9 @@ public:
   help_page help() const;
 
 private:
-  std::string name_;
+  page_facts facts() const;
+
+  std::string name_, usage_, about_, examples_;
   CLI::App app_;
   bool wants_help_ = false;
 };
@@ -52,7 +57,6 @@ expected<command> read(page& verb, const std::vector<std::string>& words, Fill f
   return fill();
 }
 
-tl::unexpected<failure> unknown_command(std::string_view word, std::string_view group);
 bool asks_help(std::string_view word);
 
 } // namespace banger::cli

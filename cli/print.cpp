@@ -1,5 +1,7 @@
 #include "cli/print.hpp"
 
+#include "cli/sizing.hpp"
+
 #include "messages/base/names.hpp"
 
 #include <algorithm>
@@ -139,7 +141,12 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
   return text;
 }
 
-std::string status_page(const daemon_status& daemon) {
+std::string spec_line(const create_request& vm) {
+  return "spec: " + std::to_string(vm.vcpu) + " vcpu | " + std::to_string(vm.memory_mib) +
+         " MiB | " + short_size(vm.disk_bytes) + " disk | " + plain(vm.image) + "\n";
+}
+
+std::string status_page(const daemon_status& daemon, std::string_view config_note) {
   return table({
       {"pid", std::to_string(daemon.pid)},
       {"version", daemon.version + " (commit " + daemon.commit + ")"},
@@ -155,6 +162,7 @@ std::string status_page(const daemon_status& daemon) {
       {"confinement", or_dash(daemon.confinement)},
       {"state", daemon.state_folder},
       {"runtime", daemon.runtime_folder},
+      {"config", or_dash(daemon.config_file) + std::string(config_note)},
       {"idle exit",
        daemon.idle_exit_ms == 0 ? "never" : "after " + duration(daemon.idle_exit_ms * 1000)},
   });

@@ -29,7 +29,10 @@ std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ag
 
 std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
-std::string status_page(const messages::daemon_status& daemon);
+/// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
+std::string spec_line(const messages::create_request& vm);
+/// `config_note` follows the name of the daemon's configuration file.
+std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);
 /// Every stage with its time, then the sum of our own and of all.
 std::string timing_table(const std::vector<messages::stage_time>& stages);
 
@@ -40,7 +43,7 @@ std::string version_page(const build_info& build);
 std::string vms_json(const std::vector<messages::vm_view>& vms);
 std::string vm_json(const messages::vm_view& vm);
 std::string vm_json(const messages::vm_detail& vm);
-std::string status_json(const messages::daemon_status& daemon);
+std::string status_json(const messages::daemon_status& daemon, bool config_is_stale);
 std::string no_daemon_json();
 std::string version_json(const build_info& build);
 

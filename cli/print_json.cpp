@@ -61,7 +61,7 @@ std::string vm_json(const vm_detail& vm) {
   return text(all);
 }
 
-std::string status_json(const daemon_status& daemon) {
+std::string status_json(const daemon_status& daemon, bool config_is_stale) {
   return text({{"running", true},
                {"pid", daemon.pid},
                {"protocol", daemon.protocol},
@@ -79,6 +79,8 @@ std::string status_json(const daemon_status& daemon) {
                {"confinement", daemon.confinement},
                {"state_folder", daemon.state_folder},
                {"runtime_folder", daemon.runtime_folder},
+               {"config_file", daemon.config_file},
+               {"config_is_stale", config_is_stale},
                {"idle_exit_ms", daemon.idle_exit_ms}});
 }
 

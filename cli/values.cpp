@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
 #include <sched.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ tl::unexpected<failure> named(std::string_view flag, failure f) {
   return tl::unexpected(std::move(f));
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string shown(text.substr(0, 40));
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
@@ -36,9 +37,9 @@ expected<std::int64_t> whole_number(std::string_view flag, std::string_view text
   const auto* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number);
   if (error == std::errc::result_out_of_range)
-    return bad(flag, "invalid number " + quoted(text), "too large");
+    return bad(flag, "invalid number " + in_quotes(text), "too large");
   if (error != std::errc{} || rest != end)
-    return bad(flag, "invalid number " + quoted(text), "it is not a whole number");
+    return bad(flag, "invalid number " + in_quotes(text), "it is not a whole number");
   return number;
 }
 
@@ -58,15 +59,18 @@ surroundings this_host() {
   return around;
 }
 
-std::int64_t default_vcpu(const host_limits& host) {
-  return std::clamp<std::int64_t>(host.cpus / 4, 1, 4);
+bool kvm_is_proven(const std::filesystem::path& cache) {
+  std::ifstream known(cache / "host");
+  for (std::string line; std::getline(known, line);)
+    if (line == "kvm_boot good")
+      return true;
+  return false;
 }
 
-std::int64_t default_memory_mib(const host_limits& host, std::string_view image) {
-  if (image == "tiny")
-    return tiny_memory_mib;
-  const auto share = std::min(host.memory_bytes / 8, 8 * GiB) / MiB;
-  return static_cast<std::int64_t>(std::max(share, min_memory_mib));
+surroundings any_host() {
+  surroundings around;
+  around.host.cpus = 0;
+  return around;
 }
 
 expected<std::int64_t> vcpu_value(std::string_view text, const host_limits& host) {
@@ -91,7 +95,7 @@ expected<std::int64_t> memory_value(std::string_view text, const host_limits& ho
     if (!bytes)
       return named(flag, bytes.error());
     if (*bytes % MiB != 0)
-      return bad(flag, "invalid memory " + quoted(text), "it is not a whole number of MiB");
+      return bad(flag, "invalid memory " + in_quotes(text), "it is not a whole number of MiB");
     mib = static_cast<std::int64_t>(*bytes / MiB);
   }
   if (auto ok = check_memory_mib(mib, host); !ok)
@@ -110,20 +114,21 @@ expected<std::uint64_t> disk_value(std::string_view text) {
 
 expected<std::string> env_value(const std::string& text, const surroundings& around) {
   if (text.empty() || text.front() == '=')
-    return bad("--env", "invalid variable " + quoted(text), "it has no name",
+    return bad("--env", "invalid variable " + in_quotes(text), "it has no name",
                "write --env NAME=value, or --env NAME for the value it has here");
   if (text.find('=') != std::string::npos)
     return text;
   const char* value = around.env != nullptr ? around.env(text.c_str()) : nullptr;
   if (value == nullptr)
-    return bad("--env", quoted(text) + " is not set here", "",
+    return bad("--env", in_quotes(text) + " is not set here", "",
                "give it a value with --env NAME=value");
   return text + "=" + value;
 }
 
 expected<std::string> cwd_value(const std::string& text) {
   if (text.empty() || text.front() != '/')
-    return bad("--cwd", "invalid folder " + quoted(text), "it must be an absolute path in the VM");
+    return bad("--cwd", "invalid folder " + in_quotes(text),
+               "it must be an absolute path in the VM");
   if (text.size() > 4095)
     return bad("--cwd", "invalid folder", "a path holds at most 4095 bytes");
   return text;

@@ -1,6 +1,7 @@
 // What people type after a flag, turned into numbers. Every error names the flag and the rule.
 #pragma once
 
+#include "cli/sizing.hpp"
 #include "messages/base/error.hpp"
 #include "messages/base/names.hpp"
 
@@ -11,21 +12,19 @@
 
 namespace banger::cli {
 
-/// The image of a VM when none is named, and what it is happy with.
-inline constexpr const char* default_image = "tiny";
-inline constexpr std::uint64_t tiny_memory_mib = 256;
-inline constexpr std::uint64_t default_disk_bytes = 8 * GiB;
-
 /// What argument parsing needs to know of the world around it.
 struct surroundings {
   host_limits host;
   const char* (*env)(const char* name) = nullptr; ///< as std::getenv
+  config::settings config;
+  bool emulated = true; ///< no VM is known to have run under KVM here
 };
+/// Without what is in files: the configuration, and whether KVM works.
 surroundings this_host();
-
-/// Sizes that a VM gets when its flags say nothing.
-std::int64_t default_vcpu(const host_limits& host);
-std::int64_t default_memory_mib(const host_limits& host, std::string_view image);
+/// A guest has booted under KVM here, as the daemon noted in its cache. A /dev/kvm is no proof.
+bool kvm_is_proven(const std::filesystem::path& cache);
+/// No particular host: what is said then holds everywhere, as in a manual.
+surroundings any_host();
 
 expected<std::int64_t> vcpu_value(std::string_view text, const host_limits& host);
 /// A bare number means MiB, else a size in whole MiB.

@@ -14,6 +14,7 @@ namespace banger::cli {
 /// What the verbs share. It lives until the process ends.
 struct context {
   folders where;
+  surroundings around;
   terminal screen;
   bool stdin_closed = false;
   std::unique_ptr<client> daemon; ///< made by `reach`, kept when it is called again
@@ -41,6 +42,9 @@ int perform(const daemon_status_options& asked, context& ctx);
 int perform(const daemon_stop_options& asked, context& ctx);
 int perform(const daemon_logs_options& asked, context& ctx);
 int perform(const version_options& asked, context& ctx);
+int perform(const completion_options& asked, context& ctx);
+int perform(const complete_options& asked, context& ctx);
+int perform(const config_show_options& asked, context& ctx);
 int perform(const help_page& asked, context& ctx);
 
 } // namespace banger::cli

@@ -5,6 +5,10 @@
 #include "cli/session.hpp"
 #include "cli/verbs.hpp"
 #include "messages/base/version.hpp"
+#include "messages/config/config.hpp"
+
+#include <chrono>
+#include <sys/stat.h>
 
 namespace banger::cli {
 
@@ -25,6 +29,21 @@ daemon_status known_of(const hello_reply& daemon) {
   return status;
 }
 
+// The file that a daemon would read now is another one, or was changed since this one started.
+bool config_is_stale(const daemon_status& daemon, const folders& where) {
+  const auto file = config::find(where);
+  if (!file || file->string() != daemon.config_file)
+    return true;
+  struct stat info {};
+  if (file->empty() || ::stat(file->c_str(), &info) != 0)
+    return !file->empty();
+  const auto started =
+      std::chrono::system_clock::now() - std::chrono::milliseconds(daemon.uptime_ms);
+  return std::chrono::system_clock::from_time_t(info.st_mtim.tv_sec) +
+             std::chrono::nanoseconds(info.st_mtim.tv_nsec) >
+         started;
+}
+
 } // namespace
 
 int perform(const daemon_status_options& asked, context& ctx) {
@@ -41,7 +60,13 @@ int perform(const daemon_status_options& asked, context& ctx) {
                                                          : expected<daemon_status>(known_of(hello));
   if (!status)
     return ctx.report(status.error());
-  return print(ctx, asked.json ? status_json(*status) : status_page(*status));
+  const bool known = hello.protocol == protocol_version;
+  const bool stale = known && config_is_stale(*status, ctx.where);
+  return print(ctx, asked.json
+                        ? status_json(*status, stale)
+                        : status_page(*status, stale ? "; changed since the daemon started, "
+                                                       "read again after `banger daemon stop`"
+                                                     : ""));
 }
 
 int perform(const daemon_stop_options&, context& ctx) {

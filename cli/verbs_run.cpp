@@ -32,6 +32,8 @@ made make_vm(context& ctx, const create_request& request, const signal_source& s
              bool timing) {
   if (auto ok = ctx.reach(); !ok)
     return {{}, ctx.report(ok.error())};
+  if (!quiet && ::isatty(STDERR_FILENO) != 0)
+    note(spec_line(request));
   progress_line line(ctx.screen, quiet, request.name);
   const auto ticket = ctx.daemon->begin(request);
   if (!ticket)

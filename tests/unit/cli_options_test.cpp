@@ -10,9 +10,12 @@ using namespace banger::cli;
 
 namespace {
 
-const surroundings host{{8, 16 * GiB}, [](const char* name) -> const char* {
+const surroundings host{{8, 16 * GiB},
+                        [](const char* name) -> const char* {
                           return std::strcmp(name, "HERE") == 0 ? "and now" : nullptr;
-                        }};
+                        },
+                        {},
+                        false};
 
 expected<command> asked(const std::vector<std::string>& words) { return parse(words, host); }
 
@@ -45,12 +48,37 @@ TEST_CASE("a run without flags gets the defaults of this host and of tiny") {
   CHECK_FALSE(run.request.ephemeral);
 }
 
-TEST_CASE("default sizes follow the host within their bounds") {
-  CHECK(default_vcpu({1, 0}) == 1);
-  CHECK(default_vcpu({64, 0}) == 4);
-  CHECK(default_memory_mib({1, 16 * GiB}, "debian") == 2048);
-  CHECK(default_memory_mib({1, 512 * GiB}, "debian") == 8192);
-  CHECK(default_memory_mib({1, 256 * MiB}, "debian") == 128);
+TEST_CASE("a file's defaults hold where no flag is given, and are checked against this host") {
+  auto around = host;
+  around.config.file = "/c.toml";
+  around.config.default_image_name = "debian";
+  around.config.vm_defaults.vcpu = 9;
+  around.config.vm_defaults.memory_mib = 700;
+  const auto refused_by_file = parse({"vm", "create"}, around);
+  REQUIRE_FALSE(refused_by_file);
+  CHECK(describe(refused_by_file.error()) ==
+        "/c.toml: vm_defaults.vcpu: invalid vCPU count 9: this host has 8 CPUs; "
+        "correct it, or give --vcpu");
+  const auto made = parse({"vm", "create", "--vcpu", "2"}, around);
+  REQUIRE(made);
+  const auto& request = std::get<create_options>(*made).request;
+  CHECK(request.vcpu == 2);
+  CHECK(request.memory_mib == 700);
+  CHECK(request.image == "debian");
+}
+
+TEST_CASE("the flag --config stands in front and is taken away") {
+  std::vector<std::string> words = {"--config", "/a/../c.toml", "vm", "list"};
+  CHECK(take_config_flag(words) == "/c.toml");
+  CHECK(words == std::vector<std::string>{"vm", "list"});
+  words = {"--config=/c.toml", "vm"};
+  CHECK(take_config_flag(words) == "/c.toml");
+  CHECK(words == std::vector<std::string>{"vm"});
+  words = {"vm", "run", "--config", "x"};
+  CHECK(take_config_flag(words) == "");
+  CHECK(words.size() == 4);
+  for (std::vector<std::string> none : {std::vector<std::string>{"--config"}, {"--config="}})
+    CHECK_FALSE(take_config_flag(none));
 }
 
 TEST_CASE("every flag of a run reaches the request") {
@@ -175,9 +203,8 @@ TEST_CASE("the other verbs are understood") {
 }
 
 TEST_CASE("unknown commands point to the page of their group") {
-  CHECK(refused({"tui"}) == "unknown command 'tui' for 'banger'; see `banger --help`");
-  CHECK(refused({"vm", "session"}) ==
-        "unknown command 'session' for 'banger vm'; see `banger vm --help`");
+  CHECK(refused({"frobnicate"}) ==
+        "unknown command 'frobnicate' for 'banger'; see `banger --help`");
   CHECK(refused({"daemon", "x"}) ==
         "unknown command 'x' for 'banger daemon'; see `banger daemon --help`");
 }
@@ -195,9 +222,9 @@ TEST_CASE("every page shows a command that can be run, or its usage") {
 
 TEST_CASE("help shows the sizes that this host would give") {
   const auto text = understood<help_page>({"vm", "run", "--help"}).text;
-  CHECK_THAT(text, Catch::Contains("virtual CPUs (default 2)"));
-  CHECK_THAT(text, Catch::Contains("default 256"));
-  CHECK_THAT(text, Catch::Contains("default 8 GiB"));
+  CHECK_THAT(text, Catch::Contains("virtual CPUs (default 2: host, 8 CPUs / 4)"));
+  CHECK_THAT(text, Catch::Contains("default 256: image tiny"));
+  CHECK_THAT(text, Catch::Contains("default 8G: builtin"));
 }
 
 TEST_CASE("only run and exec pass the command's exit code on") {

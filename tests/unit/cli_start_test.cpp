@@ -55,6 +55,23 @@ struct playground {
 
 } // namespace
 
+TEST_CASE("the file says how long a daemon stays, and a damaged one starts none") {
+  playground p;
+  p.where.config = p.home / "config";
+  fs::create_directory(p.where.config);
+  p.daemon("echo \"$*\" >" + (p.home / "seen").string() + "; exec >&-; echo ready >&3");
+  const auto file = p.where.config / "config.toml";
+  std::ofstream(file) << "idle_exit = \"2m\"\n";
+  REQUIRE(start_daemon(p.where));
+  CHECK(p.text("seen") == "--ready-fd 3 --lock-fd 4 --idle-exit 120\n");
+  fs::remove(p.home / "seen");
+  std::ofstream(file, std::ios::trunc) << "idle_exit = 120\n";
+  const auto refused = start_daemon(p.where);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().what, Catch::StartsWith(file.string() + ":1:13: idle_exit"));
+  CHECK_FALSE(fs::exists(p.home / "seen"));
+}
+
 TEST_CASE(
     "a daemon that says ready has started, in its own session and folder, with nothing of ours") {
   playground p;

@@ -1,0 +1,73 @@
+// `completion`, what it calls behind the scenes, and `config show`. None of them starts a daemon.
+#include "cli/complete.hpp"
+#include "cli/config_view.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/print.hpp"
+#include "cli/session.hpp"
+#include "cli/verbs.hpp"
+
+#include <csignal>
+#include <set>
+#include <sys/time.h>
+#include <unistd.h>
+
+namespace banger::cli {
+
+using namespace messages;
+
+namespace {
+
+// Nobody who types wants to wait, whatever the daemon is doing.
+constexpr suseconds_t patience_us = 300'000;
+
+void end_in_time() {
+  struct sigaction leave {};
+  leave.sa_handler = [](int) { ::_exit(exit_ok); };
+  ::sigaction(SIGALRM, &leave, nullptr);
+  const itimerval once{{0, 0}, {0, patience_us}};
+  ::setitimer(ITIMER_REAL, &once, nullptr);
+}
+
+std::vector<candidate> images_of(const std::vector<vm_view>& vms) {
+  std::set<std::string> names{default_image};
+  for (const auto& vm : vms)
+    names.insert(vm.image);
+  std::vector<candidate> images;
+  for (const auto& name : names)
+    images.push_back({name, ""});
+  return images;
+}
+
+std::vector<candidate> live_candidates(const completion& asked, const folders& where) {
+  auto daemon = find_daemon(where);
+  if (!daemon || (*daemon)->daemon().protocol != protocol_version)
+    return {};
+  const auto vms = (*daemon)->list();
+  if (!vms)
+    return {};
+  return asked.names == wanted_names::vms ? vm_candidates(asked, *vms)
+                                          : name_candidates(asked, images_of(*vms));
+}
+
+} // namespace
+
+int perform(const completion_options& asked, context& ctx) {
+  return print(ctx, completion_script(asked.shell));
+}
+
+// What is known at once is printed at once; names follow if the daemon is quick.
+int perform(const complete_options& asked, context& ctx) {
+  const auto offered = complete(asked.words, ctx.around);
+  const int code =
+      print(ctx, (offered.files ? "files\n" : "names\n") + candidate_lines(offered.fixed));
+  if (code != exit_ok || offered.names == wanted_names::none)
+    return code;
+  end_in_time();
+  return print(ctx, candidate_lines(live_candidates(offered, ctx.where)));
+}
+
+int perform(const config_show_options& asked, context& ctx) {
+  return print(ctx, asked.json ? config_json(ctx.around) : config_page(ctx.around));
+}
+
+} // namespace banger::cli

@@ -69,7 +69,7 @@ private:
   // What the file asks for may not fit this host; only we know both.
   expected<void> check_file(const surroundings& around) const {
     const auto& file = around.config.vm_defaults;
-    const auto of_file = [&](const char* key, const char* flag, failure f) {
+    const auto of_file = [&](const char* key, const char* flag, const failure& f) {
       return fail(f.code, around.config.file.string() + ": " + key + ": " + f.what, f.why,
                   std::string("correct it, or give ") + flag);
     };

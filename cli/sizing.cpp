@@ -7,7 +7,7 @@ namespace banger::cli {
 namespace {
 
 constexpr std::int64_t most_vcpu = 4;
-constexpr std::uint64_t most_memory_mib = 8 * 1024;
+constexpr std::uint64_t most_memory_mib = 8192;
 
 chosen vcpu_of_host(const host_limits& host, bool emulated) {
   const auto cpus = static_cast<std::int64_t>(host.cpus);

@@ -33,6 +33,7 @@ std::vector<candidate> images_of(const std::vector<vm_view>& vms) {
   for (const auto& vm : vms)
     names.insert(vm.image);
   std::vector<candidate> images;
+  images.reserve(names.size());
   for (const auto& name : names)
     images.push_back({name, ""});
   return images;

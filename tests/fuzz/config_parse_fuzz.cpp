@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& k : config::keys())
       (void)config::value_of(*settings, k.full_name());
   const auto span = parse_duration(text);
-  if (span && parse_duration(format_duration(*span)) != span)
+  if (span && parse_duration(format_duration(*span)).value() != *span)
     std::abort();
   return 0;
 }

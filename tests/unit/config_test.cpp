@@ -181,7 +181,20 @@ TEST_CASE("what is no TOML is named with its place") {
   CHECK_THAT(refused("[vm_defaults]\n[vm_defaults]\n"), Catch::StartsWith("/c.toml:2:"));
   CHECK_THAT(refused("idle_exit = 99999999999999999999"), Catch::StartsWith("/c.toml:1:"));
   CHECK_THAT(refused(std::string("log_level = \"\x1b[31m\"")), !Catch::Contains("\x1b"));
+  CHECK_THAT(refused("[/x]"), Catch::StartsWith("/c.toml:1:2: this is not TOML"));
   CHECK_THAT(refused("x = " + std::string(100'000, '[')), Catch::StartsWith("/c.toml:1:"));
+}
+
+TEST_CASE("characters beyond ASCII belong into texts and comments") {
+  const auto s = read("\xef\xbb\xbf# s\xc3\xbc\nqemu_bin = \"/t\xc3\xbcr\\\"\xc3\xbc\" # \xc3\xbc\n"
+                      "ssh_key_path = '/\xc3\xbc'\n");
+  INFO((s ? "" : describe(s.error())));
+  REQUIRE(s);
+  CHECK(s->qemu_bin == "/t\xc3\xbcr\"\xc3\xbc");
+  CHECK(s->ssh_key_path == "/\xc3\xbc");
+  for (const char* text : {"\xc3\x95", "a\xc3\x95 = 1", "a = \xc3\x95", "a = 'x'\xc3\x95",
+                           "\xef\xbb\xbf\xc3\x95", "log=0\"l\xef\xad\xbb\"", "a = \"\xff\""})
+    CHECK_THAT(refused(text), Catch::StartsWith("/c.toml:1:") && Catch::Contains("not TOML"));
 }
 
 TEST_CASE("a file that is not there is no error, unless it was named") {

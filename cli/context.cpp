@@ -4,6 +4,7 @@
 #include "cli/verbs.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <poll.h>
 #include <unistd.h>
@@ -44,6 +45,12 @@ int print(const context& ctx, std::string_view text) {
       return ctx.report(fail_errno("cannot write to standard output", errno).value());
   }
   return exit_ok;
+}
+
+std::uint64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 void note(std::string_view text) {

@@ -53,6 +53,25 @@ inline constexpr std::string_view daemon_outro =
     R"(Next: an error that ends in (op-xxxxxx) is explained by `banger daemon logs | grep op-xxxxxx`.
 )";
 
+inline constexpr std::string_view operations_intro =
+    R"(banger operations: what takes long (create, start, stop, kill, delete, an image build).
+
+An operation goes on when the command that began it was cut off. Whoever knows its id comes back.
+  $ banger operations                  what runs, what ended lately
+)";
+
+inline constexpr std::string_view operations_outro =
+    R"(Next: `banger operations wait op-1a2b3c` shows the progress of one and ends as it does. The daemon
+remembers the last hundred, until it ends itself.
+)";
+
+inline constexpr std::string_view operations_examples =
+    R"(Examples:
+  $ banger operations --json
+  $ banger operations wait op-1a2b3c
+  $ banger operations cancel 1a2b
+)";
+
 inline constexpr std::string_view config_intro =
     R"(banger config: what holds when no flag says otherwise.
 

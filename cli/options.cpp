@@ -99,6 +99,9 @@ tl::unexpected<failure> unknown_command(std::string_view word, const verb_group&
 
 expected<command> parse_in(const verb_group& in, const std::vector<std::string>& words,
                            const surroundings& around) {
+  const bool bare = words.empty() || words.front().starts_with("-");
+  if (bare && !in.usual.empty() && (words.empty() || !asks_help(words.front())))
+    return find_verb(in, in.usual)->parse(words, around);
   if (words.empty() || asks_help(words.front()))
     return landing_page(in);
   const auto* found = find_verb(in, words.front());

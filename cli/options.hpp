@@ -72,6 +72,17 @@ struct complete_options {
   std::vector<std::string> words;
 };
 
+struct operations_options {
+  bool json = false;
+};
+
+/// `verb` of wait, cancel, on one operation.
+struct operation_options {
+  std::string verb;
+  std::string op;
+  bool quiet = false;
+};
+
 struct config_show_options {
   bool json = false;
 };
@@ -97,10 +108,11 @@ struct help_page {
   page_facts facts;
 };
 
-using command = std::variant<help_page, run_options, create_options, exec_options, verb_options,
-                             list_options, show_options, logs_options, daemon_status_options,
-                             daemon_stop_options, daemon_logs_options, version_options,
-                             completion_options, complete_options, config_show_options>;
+using command =
+    std::variant<help_page, run_options, create_options, exec_options, verb_options, list_options,
+                 show_options, logs_options, daemon_status_options, daemon_stop_options,
+                 daemon_logs_options, version_options, completion_options, complete_options,
+                 config_show_options, operations_options, operation_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

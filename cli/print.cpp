@@ -168,6 +168,14 @@ std::string status_page(const daemon_status& daemon, std::string_view config_not
   });
 }
 
+std::string operations_table(const std::vector<operation_view>& all, std::uint64_t now_ms) {
+  std::vector<row> rows = {{"OPERATION", "KIND", "TARGET", "STATE", "STAGE", "TOOK", "BEGAN"}};
+  for (const auto& o : all)
+    rows.push_back({o.op, o.kind, o.target, o.state, or_dash(o.stage), duration(o.elapsed_us),
+                    age(o.began_ms, now_ms)});
+  return table(rows);
+}
+
 std::string timing_table(const std::vector<stage_time>& stages) {
   std::vector<row> rows = {{"STAGE", "OURS", "TIME"}};
   std::uint64_t ours = 0, all = 0;

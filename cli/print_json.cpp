@@ -84,6 +84,27 @@ std::string status_json(const daemon_status& daemon, bool config_is_stale) {
                {"idle_exit_ms", daemon.idle_exit_ms}});
 }
 
+std::string operations_json(const std::vector<operation_view>& all) {
+  auto list = json::array();
+  for (const auto& o : all) {
+    list.push_back({{"op", o.op},
+                    {"kind", o.kind},
+                    {"target", o.target},
+                    {"state", o.state},
+                    {"stage", o.stage},
+                    {"detail", o.detail},
+                    {"began_ms", o.began_ms},
+                    {"elapsed_us", o.elapsed_us}});
+    auto& error = list.back()["error"] = nullptr;
+    if (o.error.code != 0)
+      error = {{"code", std::string(to_string(static_cast<errc>(o.error.code)))},
+               {"what", o.error.what},
+               {"why", o.error.why},
+               {"remedy", o.error.remedy}};
+  }
+  return text(list);
+}
+
 std::string no_daemon_json() { return text({{"running", false}}); }
 
 std::string version_json(const build_info& build) {

@@ -29,6 +29,8 @@ struct verb_group {
   std::string_view intro; ///< what it is for and the command that covers most days
   std::string_view outro; ///< what comes next
   std::span<const verb_entry> verbs;
+  std::string_view usual =
+      {}; ///< the verb that is meant when none is given; empty: the landing page
 };
 
 /// `banger` itself first. A new verb is one line in the list of its group, a new group one here.
@@ -37,6 +39,7 @@ std::span<const verb_entry> root_verbs();
 std::span<const verb_entry> vm_verbs();
 std::span<const verb_entry> daemon_verbs();
 std::span<const verb_entry> config_verbs();
+std::span<const verb_entry> operations_verbs();
 
 const verb_group* find_group(std::string_view name);
 const verb_entry* find_verb(const verb_group& in, std::string_view name);

@@ -31,6 +31,9 @@ int print(const context& ctx, std::string_view text);
 /// To standard error; nothing is done if that fails.
 void note(std::string_view text);
 
+/// Milliseconds since the Unix epoch.
+std::uint64_t now_ms();
+
 int perform(const run_options& asked, context& ctx);
 int perform(const exec_options& asked, context& ctx);
 int perform(const create_options& asked, context& ctx);
@@ -45,6 +48,8 @@ int perform(const version_options& asked, context& ctx);
 int perform(const completion_options& asked, context& ctx);
 int perform(const complete_options& asked, context& ctx);
 int perform(const config_show_options& asked, context& ctx);
+int perform(const operations_options& asked, context& ctx);
+int perform(const operation_options& asked, context& ctx);
 int perform(const help_page& asked, context& ctx);
 
 } // namespace banger::cli

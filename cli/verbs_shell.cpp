@@ -39,10 +39,20 @@ std::vector<candidate> images_of(const std::vector<vm_view>& vms) {
   return images;
 }
 
+std::vector<candidate> operations_of(const expected<std::vector<operation_view>>& all) {
+  std::vector<candidate> operations;
+  if (all)
+    for (const auto& o : *all)
+      operations.push_back({o.op, o.kind + " " + o.target + ", " + o.state});
+  return operations;
+}
+
 std::vector<candidate> live_candidates(const completion& asked, const folders& where) {
   auto daemon = find_daemon(where);
   if (!daemon || (*daemon)->daemon().protocol != protocol_version)
     return {};
+  if (asked.names == wanted_names::operations)
+    return name_candidates(asked, operations_of((*daemon)->operations()));
   const auto vms = (*daemon)->list();
   if (!vms)
     return {};

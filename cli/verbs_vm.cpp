@@ -17,12 +17,6 @@ using namespace messages;
 
 namespace {
 
-std::uint64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
-
 // One target on its way: where it stands when it could not begin, or what it waits for.
 struct errand {
   std::string op;

@@ -57,12 +57,18 @@ std::string prime_line() {
   return line + '\n';
 }
 
-// 200 MB out of `vm`, with `disturb` somewhere in the middle of it.
+// A good 200 MB out of `vm`, with `disturb` somewhere in the middle of it.
 void stream_through(home& h, const std::string& vm, const std::function<void(home&)>& disturb) {
-  constexpr std::uint64_t whole = 200'000'000;
+  constexpr std::uint64_t times = 199;
   const auto line = prime_line();
-  const auto script = "yes '" + line.substr(0, 1008) + "' | head -c " + std::to_string(whole);
-  auto client = h.start({"vm", "exec", vm, "--", "sh", "-c", script});
+  std::string file;
+  for (int i = 0; i < 1000; ++i)
+    file += line;
+  const auto whole = times * file.size();
+  h.good({"vm", "exec", vm, "--", "sh", "-c", "cat > /tmp/pattern"}, file);
+  auto client =
+      h.start({"vm", "exec", vm, "--", "sh", "-c",
+               "for i in $(seq " + std::to_string(times) + "); do cat /tmp/pattern; done"});
   pattern seen(line);
   client.drain([&](std::string_view bytes) { seen.take(bytes); });
   REQUIRE(client.until([&] { return seen.size() > whole / 10; }, boot_time));

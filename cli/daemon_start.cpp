@@ -47,18 +47,6 @@ expected<bool> somebody_listens(const folders& where) {
   return tl::unexpected(fd.error());
 }
 
-// Held while we look and start; whoever waits for it finds a daemon when its turn comes.
-expected<unique_fd> take_start_lock(const folders& where) {
-  const auto path = where.runtime / "bangerd.start.lock";
-  unique_fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock)
-    return fail_errno("cannot open " + path.string(), errno);
-  while (::flock(lock.get(), LOCK_EX) != 0)
-    if (errno != EINTR)
-      return fail_errno("cannot lock " + path.string(), errno);
-  return lock;
-}
-
 // Nobody asked for this daemon to stay: without VMs and clients it leaves after a while.
 std::string idle_seconds(const config::settings& settings) {
   const char* given = std::getenv("BANGER_IDLE_EXIT");
@@ -205,6 +193,17 @@ expected<fs::path> find_daemon_program() {
               "it is neither beside banger nor in PATH", "install it, or set BANGER_DAEMON");
 }
 
+expected<unique_fd> take_start_lock(const folders& where) {
+  const auto path = where.runtime / "bangerd.start.lock";
+  unique_fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock)
+    return fail_errno("cannot open " + path.string(), errno);
+  while (::flock(lock.get(), LOCK_EX) != 0)
+    if (errno != EINTR)
+      return fail_errno("cannot lock " + path.string(), errno);
+  return lock;
+}
+
 expected<void> start_daemon(const folders& where, const start_options& options) {
   for (const auto& folder : {where.runtime, where.state})
     if (auto ok = secure_folder(folder); !ok)
@@ -212,6 +211,12 @@ expected<void> start_daemon(const folders& where, const start_options& options) 
   const auto lock = take_start_lock(where);
   if (!lock)
     return tl::unexpected(lock.error());
+  return start_daemon(where, *lock, options);
+}
+
+// Whoever waited for the lock finds a daemon now, maybe.
+expected<void> start_daemon(const folders& where, const unique_fd& lock,
+                            const start_options& options) {
   const auto there = somebody_listens(where);
   if (!there)
     return tl::unexpected(there.error());
@@ -225,7 +230,7 @@ expected<void> start_daemon(const folders& where, const start_options& options) 
   if (!settings)
     return tl::unexpected(settings.error());
   const auto output = where.state / "bangerd.start.log";
-  auto started = spawn(*program, lock->get(), output, idle_seconds(*settings));
+  auto started = spawn(*program, lock.get(), output, idle_seconds(*settings));
   if (!started)
     return tl::unexpected(started.error());
   return await_ready(*started, output, clock::now() + options.deadline);

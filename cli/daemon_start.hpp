@@ -4,6 +4,7 @@
 
 #include "messages/base/error.hpp"
 #include "messages/base/paths.hpp"
+#include "messages/base/unique_fd.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -23,6 +24,12 @@ expected<std::filesystem::path> find_daemon_program();
 /// now. `unavailable`: it did not start, with its own words; `timed_out`; `unauthorized`: the
 /// folders are not ours alone.
 expected<void> start_daemon(const folders& where, const start_options& options = {});
+/// The same by whoever holds the lock already.
+expected<void> start_daemon(const folders& where, const unique_fd& lock,
+                            const start_options& options = {});
+
+/// Held by the one who may start a daemon here; others wait for it. The folders must be there.
+expected<unique_fd> take_start_lock(const folders& where);
 
 /// What the daemon printed before it died, for the end of an error: the last lines, in one.
 std::string last_words(const std::filesystem::path& file);

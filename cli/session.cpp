@@ -15,14 +15,17 @@ constexpr std::chrono::milliseconds retire_deadline{60000};
 // A daemon may leave (idle, retired by somebody else) between our looking and our talking.
 constexpr int attempts = 8;
 
-// An older banger whose stream goes with the daemon that we retire may start its own again before
-// we start ours.
-constexpr int most_retirements = 3;
-
-expected<void> make_room(client& daemon) {
+// An older banger whose stream goes with the daemon would start its own again: the lock is ours
+// until our daemon is there.
+expected<void> take_over(const folders& where, client& daemon) {
+  const auto lock = take_start_lock(where);
+  if (!lock)
+    return tl::unexpected(lock.error());
   if (auto ok = daemon.retire(); !ok && ok.error().code != errc::disconnected)
     return ok;
-  return daemon.wait_gone(retire_deadline);
+  if (auto ok = daemon.wait_gone(retire_deadline); !ok)
+    return ok;
+  return start_daemon(where, *lock);
 }
 
 // Ours was started in the place of an older one, and is as old: the two were not installed
@@ -46,7 +49,7 @@ tl::unexpected<failure> too_old(const messages::hello_reply& theirs) {
 
 expected<void> reach_daemon(const folders& where, client& daemon) {
   failure last;
-  int retired = 0;
+  bool retired = false;
   for (int i = 0; i < attempts; ++i) {
     if (auto ok = daemon.connect(daemon_socket(where)); !ok) {
       last = ok.error();
@@ -60,9 +63,9 @@ expected<void> reach_daemon(const folders& where, client& daemon) {
     case handover::use: return {};
     case handover::refuse: return too_old(daemon.daemon());
     case handover::retire:
-      if (++retired > most_retirements)
+      if (std::exchange(retired, true))
         return old_program(daemon.daemon());
-      if (auto ok = make_room(daemon); !ok) {
+      if (auto ok = take_over(where, daemon); !ok) {
         // At work for others, and we understand each other: no reason to disturb it.
         if (ok.error().code == errc::busy && daemon.daemon().protocol == protocol_version)
           return {};

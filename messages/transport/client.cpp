@@ -1,4 +1,5 @@
 #include "messages/actor/remote.hpp"
+#include "messages/base/unique_fd.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/socket.hpp"
 #include "messages/transport/transport.hpp"
@@ -8,11 +9,16 @@
 #include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/network/scribe_impl.hpp>
 
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace banger::transport {
 
 namespace {
+
+constexpr int death_throes_ms = 500;
 
 using namespace std::chrono_literals;
 using caf::io::receive_policy;
@@ -91,6 +97,21 @@ tl::unexpected<failure> refused(const std::filesystem::path& socket, const caf::
               "stop it, and let this version start its own");
 }
 
+// The process behind a socket; nothing if the kernel does not tell.
+unique_fd process_behind(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return {};
+  return unique_fd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
+}
+
+// A process that is being killed may still accept, and closes what it accepted as it goes.
+bool is_dying(const unique_fd& process) {
+  pollfd ready{process.get(), POLLIN, 0};
+  return process && ::poll(&ready, 1, death_throes_ms) == 1;
+}
+
 struct welcome {
   caf::strong_actor_ptr actor;
   std::set<std::string> interface;
@@ -123,7 +144,10 @@ expected<messages::gateway_actor> connect(caf::actor_system& system,
   const auto connected = local::connect(socket, deadline);
   if (!connected)
     return tl::unexpected(connected.error());
+  const auto process = process_behind(*connected);
   auto welcomed = shake_hands(system, socket, *connected, deadline);
+  if (!welcomed && welcomed.error().code == errc::busy && is_dying(process))
+    return fail(errc::disconnected, "the daemon at " + socket.string() + " has ended");
   if (!welcomed)
     return tl::unexpected(welcomed.error());
   if (!welcomed->actor || !system.assignable<messages::gateway_actor>(welcomed->interface))

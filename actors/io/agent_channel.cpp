@@ -14,6 +14,8 @@ using guest::header;
 
 namespace {
 
+constexpr auto sync_patience = std::chrono::milliseconds(200);
+
 std::uint64_t random_epoch() {
   std::uint64_t epoch = 0;
   while (epoch == 0)
@@ -38,12 +40,22 @@ bool guest_may_send(frame_type type) {
 
 void agent_channel::start() {
   on_frame_ = [this](const header& h, std::string_view payload) { return take(h, payload); };
-  const auto epoch = random_epoch();
-  search_ = std::make_unique<hello_search>(epoch);
+  epoch_ = random_epoch();
+  search_ = std::make_unique<hello_search>(epoch_);
   watched_ = true;
   loop_.watch(socket_.get(), EPOLLIN,
               [self = shared_from_this()](std::uint32_t events) { self->on_ready(events); });
-  request(frame_type::sync, guest::encode(guest::sync_body{epoch}));
+  sync_timer_ = loop_.at(reactor::clock::now() + sync_patience, [self = shared_from_this()] {
+    self->sync_timer_ = 0;
+    self->say_sync();
+  });
+}
+
+void agent_channel::say_sync() {
+  if (std::exchange(synced_, true))
+    return;
+  loop_.cancel(std::exchange(sync_timer_, 0));
+  request(frame_type::sync, guest::encode(guest::sync_body{epoch_}));
 }
 
 void agent_channel::on_ready(std::uint32_t events) {
@@ -80,12 +92,29 @@ got agent_channel::search() {
   std::size_t bytes = 0;
   const auto state = read_some(socket_.get(), buffer, scratch::read_size, bytes);
   const auto hello = search_->feed({buffer, bytes});
-  if (!hello)
+  if (!hello) {
+    if (search_->saw_another())
+      say_sync();
     return state;
+  }
   const auto found = std::move(search_);
+  reader_ = frame_reader();
   keep_orphans(hello->sessions);
   on_.on_event(event::hello{*hello});
   return reader_.feed(found->rest(), on_frame_);
+}
+
+// A second hello: the guest took the end of our predecessor for ours and has forgotten what we
+// said. Clients come back for the commands that it still has.
+void agent_channel::start_over(const guest::hello_body& hello) {
+  const auto cut = std::exchange(sessions_, {});
+  keep_orphans(hello.sessions);
+  synced_ = false;
+  epoch_ = random_epoch();
+  search_ = std::make_unique<hello_search>(epoch_);
+  say_sync();
+  for (const auto& [id, sink] : cut)
+    sink->on_cut();
 }
 
 // Commands of an earlier connection: their clients lost it as we did, and may come back for them.
@@ -137,7 +166,13 @@ bool agent_channel::take_control(const header& h, std::string_view payload) {
   case frame_type::failed: return tell<event::refused, guest::failed_body>(payload);
   case frame_type::stopping: on_.on_event(event::stopping{}); return true;
   case frame_type::log: on_.on_log(payload); return true;
-  case frame_type::hello: // another answer to our sync
+  case frame_type::hello: {
+    const auto again = guest::decode<guest::hello_body>(payload);
+    if (!again)
+      return false;
+    start_over(*again);
+    return true;
+  }
   case frame_type::reidentified:
   case frame_type::pong: return true;
   default: garbage_ = "the guest's agent sent a frame that only the host may send"; return false;
@@ -172,6 +207,7 @@ void agent_channel::unwatch() {
 void agent_channel::end(const std::string& why) {
   unwatch();
   loop_.cancel(std::exchange(orphans_timer_, 0));
+  loop_.cancel(std::exchange(sync_timer_, 0));
   socket_.reset();
   unsent_.clear();
   for (auto& [id, sink] : std::exchange(sessions_, {}))

@@ -32,7 +32,9 @@ public:
                 std::chrono::milliseconds orphan_life = std::chrono::seconds(20))
       : loop_(loop), socket_(std::move(socket)), on_(std::move(on)), orphan_life_(orphan_life) {}
 
-  /// Sends `sync` with a new epoch and listens.
+  /// Listens, and sends `sync` with a new epoch once the guest has noticed us: what it hears before
+  /// it has noticed that our predecessor left it may forget with that one. After a moment the sync
+  /// goes out all the same, for a guest that has not booted yet.
   void start();
   /// Reads what is there already: before the end of the machine is told.
   void drain();
@@ -60,6 +62,8 @@ private:
   void unwatch();
   got read();
   got search();
+  void say_sync();
+  void start_over(const guest::hello_body& hello);
   void keep_orphans(const std::vector<std::uint32_t>& sessions);
   void close_orphans();
   void request_session(guest::frame_type type, std::uint32_t session, std::string_view payload);
@@ -77,6 +81,9 @@ private:
   bool watched_ = false;
   bool was_congested_ = false;
   bool write_armed_ = false;
+  std::uint64_t epoch_ = 0;
+  bool synced_ = false;
+  std::uint64_t sync_timer_ = 0;
   std::unique_ptr<hello_search> search_; ///< until our hello came
   frame_reader reader_;
   frame_reader::on_frame on_frame_;

@@ -70,6 +70,11 @@ public:
   void from_guest(const header& h, std::string_view payload) override;
   void on_batch_end() override;
   void on_lost(const std::string& why) override;
+  void on_cut() override {
+    session_ = 0;
+    if (client_ != nullptr)
+      client_->let_go();
+  }
   void on_drained() override {
     if (client_ != nullptr)
       client_->resume();

@@ -86,6 +86,7 @@ std::optional<guest::hello_body> hello_search::feed(std::string_view bytes) {
       at_ += header_size + h->length;
       return body;
     }
+    another_ = another_ || body;
   }
   seen_.erase(0, keep);
   at_ = 0;

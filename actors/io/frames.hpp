@@ -55,6 +55,8 @@ public:
   /// The hello, once it is there; `rest()` is then what came after it.
   std::optional<guest::hello_body> feed(std::string_view bytes);
   std::string_view rest() const { return std::string_view(seen_).substr(at_); }
+  /// A hello that is no answer to us went by: the guest has noticed that a host came.
+  bool saw_another() const { return another_; }
 
 private:
   static constexpr std::size_t longest_hello = std::size_t{16} * 1024;
@@ -62,6 +64,7 @@ private:
   std::uint64_t epoch_;
   std::string seen_;
   std::size_t at_ = 0;
+  bool another_ = false;
 };
 
 /// Bytes in, bytes out, in chunks that are given back as they empty.

@@ -22,6 +22,9 @@ public:
   virtual void on_batch_end() = 0;
   /// The way to the guest is gone, and with it the session. The last call.
   virtual void on_lost(const std::string& why) = 0;
+  /// The way to the guest was cut and is made anew. The command may still be there: its client can
+  /// attach again. The last call.
+  virtual void on_cut() = 0;
   /// The way to the guest is no longer congested.
   virtual void on_drained() = 0;
 };

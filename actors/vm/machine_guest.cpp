@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 constexpr auto boot_quiet = 25s, boot_at_most = 90s;
 constexpr auto configure_quiet = 25s, configure_at_most = 90s;
 constexpr auto poweroff_budget = 10s, quit_budget = 3s;
-constexpr auto adopt_patience = 400ms, adopt_pause = 50ms;
-constexpr int adopt_attempts = 25;
+constexpr auto adopt_patience = 700ms, adopt_pause = 50ms;
+constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s;
 constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
 

@@ -135,6 +135,7 @@ public:
 
   void hello() { say_hello(sync_epoch()); }
   std::uint64_t sync_epoch() {
+    say_hello(0); // as a guest that has noticed its host
     return guest::decode<guest::sync_body>(expect(frame_type::sync).payload)->epoch;
   }
   void say_hello(std::uint64_t epoch, std::vector<std::uint32_t> sessions = {}) const {

@@ -87,8 +87,8 @@ expected<server> publish(caf::actor_system& system, options opts,
 // -------------------------------------------------------------------------------------
 
 /// `not_found`: no daemon. `unauthorized`: the socket, or the process behind it, is someone else's.
-/// `busy`: it takes no more connections. `disconnected`: it is ending. `timed_out`: it does not answer. `bad_version`: it speaks
-/// another protocol.
+/// `busy`: it takes no more connections. `disconnected`: it is ending. `timed_out`: it does not
+/// answer. `bad_version`: it speaks another protocol.
 expected<messages::gateway_actor> connect(caf::actor_system& system,
                                           const std::filesystem::path& socket,
                                           std::chrono::milliseconds deadline);

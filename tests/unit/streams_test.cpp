@@ -1,7 +1,5 @@
-#include "actors/io/console_log.hpp"
-#include "actors/io/outgoing.hpp"
-#include "actors/io/streams.hpp"
-#include "io_fakes.hpp"
+// What passes through the stream socket, and who may pass.
+#include "io_house.hpp"
 
 #include <sys/stat.h>
 #include <thread>
@@ -9,53 +7,6 @@
 using namespace banger;
 using namespace banger::io;
 using namespace banger::io::test;
-
-namespace {
-
-struct house {
-  explicit house(const stream_limits& limits = {}) {
-    auto s = serve_streams(loop, socket, limits);
-    REQUIRE(s);
-    server = std::move(*s);
-  }
-  fake_client connect(const std::string& token) const { return {socket, token}; }
-  stream_stats stats() {
-    std::promise<stream_stats> told;
-    server->stats([&](stream_stats s) { told.set_value(s); });
-    return told.get_future().get();
-  }
-
-  temporary_folder folder;
-  std::filesystem::path socket = folder.path / "s.sock";
-  reactor loop;
-  std::unique_ptr<stream_server> server;
-};
-
-guest::open_body command(const std::string& name) {
-  guest::open_body body;
-  body.argv = {name};
-  return body;
-}
-
-/// A client with its command open in the guest.
-struct opened {
-  opened(house& h, fake_machine& m, const std::string& name = "cat")
-      : client(h.connect(h.server->offer_exec(m.link, command(name)).token)) {
-    const auto open = m.agent->expect(frame_type::open);
-    CHECK(guest::decode<guest::open_body>(open.payload)->argv[0] == name);
-    session = open.head.session;
-    m.agent->send(frame_type::opened, session, guest::encode(guest::opened_body{77}));
-    CHECK(client.expect(frame_type::opened).head.session == 1);
-  }
-  fake_client client;
-  std::uint32_t session = 0;
-};
-
-std::string exit_with(std::uint32_t status) {
-  return guest::encode(guest::exited_body{guest::exit_kind::exited, status});
-}
-
-} // namespace
 
 TEST_CASE("the stream socket is for its owner only, and one daemon's only") {
   house h;
@@ -136,58 +87,6 @@ TEST_CASE("frames that arrive in single bytes, on both sides, are relayed whole"
   for (const char c : down)
     m.agent->send_raw({&c, 1});
   CHECK(s.client.expect(frame_type::data).payload == "to the client");
-}
-
-TEST_CASE("a stream whose server went away goes on with the next one, where it was") {
-  house h;
-  fake_machine m(h.loop);
-  m.agent->hello();
-  opened o(h, m);
-  m.agent->send(frame_type::data, o.session, "first", stream_id::out, 0);
-  CHECK(o.client.expect(frame_type::data).payload == "first");
-  h.server.reset();
-  CHECK_FALSE(o.client.receive()); // closed, and nobody said that the command failed
-  m.link->close();
-  in_reactor(h.loop, [] {});
-
-  connected_pair to_agent;
-  fake_agent agent(std::move(to_agent.far));
-  hypervisor::running_machine machine;
-  machine.process.pid = m.process.pid();
-  machine.pidfd = m.process.pidfd();
-  machine.agent = std::move(to_agent.near);
-  const auto link = open_link(h.loop, std::move(machine), m.console_log(), m.events.listener());
-  agent.say_hello(agent.sync_epoch(), {o.session});
-  REQUIRE(m.events.next<event::hello>());
-  // Its lock is inherited by the process that plays the machine, so the next one serves elsewhere.
-  const auto socket = h.folder.path / "next.sock";
-  auto again = serve_streams(h.loop, socket, {});
-  REQUIRE(again);
-
-  fake_client client(socket, (*again)->offer_attach(link, o.session, {5, 0}));
-  const auto attach = agent.expect(frame_type::attach);
-  CHECK(attach.head.session == o.session);
-  CHECK(guest::decode<guest::attach_body>(attach.payload)->out == 5);
-  agent.send(frame_type::ack, o.session, {}, stream_id::in, 7);
-  agent.send(frame_type::data, o.session, "second", stream_id::out, 5);
-  CHECK(client.expect(frame_type::ack).head.offset == 7);
-  CHECK(client.expect(frame_type::data).payload == "second");
-  client.send(frame_type::data, 1, "input", stream_id::in, 7);
-  CHECK(agent.expect(frame_type::data).payload == "input");
-  fake_client other(socket, (*again)->offer_attach(link, o.session + 1, {}));
-  CHECK(other.expect_end().find("is gone") != std::string::npos);
-  link->close();
-}
-
-TEST_CASE("after an attach, input waits until the guest has said where it stands") {
-  house h;
-  fake_machine m(h.loop);
-  m.agent->say_hello(m.agent->sync_epoch(), {42});
-  REQUIRE(m.events.next<event::hello>());
-  auto client = h.connect(h.server->offer_attach(m.link, 42, {}));
-  m.agent->expect(frame_type::attach);
-  client.send(frame_type::data, 1, "too early", stream_id::in, 0);
-  CHECK(client.expect_end().find("no place here") != std::string::npos);
 }
 
 TEST_CASE("a token opens one stream, once, and not for long") {
@@ -425,96 +324,4 @@ TEST_CASE("a guest that does not read its input stops the client, not the daemon
   CHECK(m.agent->expect(frame_type::data).payload.size() == full.size()); // flows on when it reads
   for (int i = 0; i < 7; ++i)
     m.agent->expect(frame_type::data);
-}
-
-TEST_CASE("a log is sent whole, the older file first, and ends like a command") {
-  house h;
-  const auto file = h.folder.path / "console.log";
-  auto log = console_log::open(file, 300'000);
-  std::string all;
-  for (int i = 0; all.size() < 550'000; ++i) {
-    const auto line = "line " + std::to_string(i) + "\n";
-    log->append(line);
-    all += line;
-  }
-  auto client = h.connect(h.server->offer_log(file, false));
-  std::string seen;
-  std::uint64_t unacknowledged = 0;
-  bool ended = false;
-  while (auto f = client.receive(200ms)) {
-    ended = f->head.type == frame_type::exited;
-    if (f->head.type != frame_type::data)
-      continue;
-    CHECK(f->head.offset == seen.size());
-    seen += f->payload;
-    unacknowledged += f->payload.size();
-    CHECK(unacknowledged <= guest::window);
-    if (unacknowledged < guest::window)
-      continue;
-    unacknowledged = 0;
-    client.send(frame_type::ack, 1, {}, stream_id::out, seen.size());
-  }
-  CHECK(ended);
-  CHECK(seen == all);
-  auto none = h.connect(h.server->offer_log(h.folder.path / "none.log", false));
-  none.expect(frame_type::eof);
-  none.expect(frame_type::eof);
-  none.expect(frame_type::exited);
-}
-
-TEST_CASE("a followed log goes on across rotations until it is removed") {
-  house h;
-  const auto folder = h.folder.path / "vm";
-  std::filesystem::create_directory(folder);
-  const auto file = folder / "console.log";
-  auto client = h.connect(h.server->offer_log(file, true)); // before there is a file
-  in_reactor(h.loop, [] {});
-  auto log = console_log::open(file, 1000);
-  std::string all, seen;
-  const auto catch_up = [&] {
-    while (seen.size() < all.size()) {
-      const auto f = client.expect(frame_type::data);
-      REQUIRE(f.head.offset == seen.size());
-      seen += f.payload;
-      client.send(frame_type::ack, 1, {}, stream_id::out, seen.size());
-    }
-  };
-  for (int i = 0; i < 300; ++i) {
-    const auto line = "line " + std::to_string(i) + "\n";
-    log->append(line);
-    all += line;
-    if (i % 20 == 0)
-      catch_up();
-  }
-  catch_up();
-  CHECK(seen == all);
-  CHECK(h.stats().open == 1);
-  std::filesystem::remove_all(folder);
-  client.expect(frame_type::eof);
-  client.expect(frame_type::eof);
-  client.expect(frame_type::exited);
-  auto lost = h.connect(h.server->offer_log(file, true));
-  CHECK(lost.expect_end().find("cannot follow") != std::string::npos);
-}
-
-TEST_CASE("a client that follows a log and leaves is forgotten") {
-  house h;
-  const auto file = h.folder.path / "console.log";
-  console_log::open(file)->append("one\n");
-  auto client = h.connect(h.server->offer_log(file, true));
-  CHECK(client.expect(frame_type::data).payload == "one\n");
-  client.fd.reset();
-  in_reactor(h.loop, [] {});
-  in_reactor(h.loop, [] {});
-  CHECK(h.stats().open == 0);
-}
-
-TEST_CASE("the server lets go of its clients when it ends") {
-  house h;
-  fake_machine m(h.loop);
-  m.agent->hello();
-  opened s(h, m);
-  h.server.reset();
-  CHECK_FALSE(s.client.receive());
-  CHECK_FALSE(m.agent->receive(100ms)); // the command was not closed: the next server may have it
 }

@@ -96,7 +96,7 @@ TEST_CASE("a VM is offered where a verb can use it, and once") {
   CHECK(complete({"vm", "show", "otter", ""}, host).names == wanted_names::none);
 }
 
-TEST_CASE("--config takes a file and steps aside") {
+TEST_CASE("the flag --config takes a file and steps aside") {
   CHECK(complete({"--config", "/et"}, host).files);
   CHECK(offered({"--config", "x.toml", "vm", "sto"}) == names{"stop"});
   CHECK(offered({"--config=x.toml", "vm", "sto"}) == names{"stop"});

@@ -236,7 +236,8 @@ caf::result<op_ticket> vms_state::order(const std::string& id, vm::verb what) {
   return op_ticket{announce(id, {vm::new_operation_id(), what}, asker), id};
 }
 
-std::string vms_state::announce(const std::string& id, vm::order what, const client_actor& asker) {
+std::string vms_state::announce(const std::string& id, const vm::order& what,
+                                const client_actor& asker) {
   const auto& e = vms_.at(id);
   operations_[what.op] = id;
   actor::tell(self_, around_.operations, operations::opening_atom::value,

@@ -47,7 +47,8 @@ private:
   std::vector<known_vm> known() const;
   void adopt(vm::record record, vm::recovery then);
   caf::result<messages::op_ticket> order(const std::string& id, vm::verb what);
-  std::string announce(const std::string& id, vm::order what, const messages::client_actor& asker);
+  std::string announce(const std::string& id, const vm::order& what,
+                       const messages::client_actor& asker);
   void own(entry& e, const caf::strong_actor_ptr& who);
   void lost_client(const caf::actor_addr& who);
   void abandon(const std::string& id);

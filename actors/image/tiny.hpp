@@ -17,6 +17,7 @@ struct image_info {
   std::filesystem::path file; ///< raw ext4 disk, never written to
   std::uint64_t bytes = 0;
   std::string sha256, made_at;
+  std::string init{}; ///< executed as PID 1 in the new root; empty: the agent stays PID 1
 };
 
 /// The image in FOLDER (made if absent; its parent must exist): `rootfs-DIGEST.img`

@@ -59,7 +59,7 @@ caf::result<op_ticket> vms_state::begin(const create_request& request) {
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
     own(vms_.at(id), self_->current_sender());
-  return order(id, vm::verb::create);
+  return order(id, {vm::new_operation_id(), vm::verb::create, request.until_booted});
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
@@ -69,10 +69,13 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (!what || *what == vm::verb::create || *what == vm::verb::sweep)
     return actor::to_error(
         {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
+  const auto signal = request.signal.empty() ? expected<int>(0) : parse_signal(request.signal);
+  if (!signal)
+    return actor::to_error(signal.error());
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return order(*id, *what);
+  return order(*id, {vm::new_operation_id(), *what, request.until_booted, *signal});
 }
 
 expected<void> vms_state::check_open() const {
@@ -229,11 +232,11 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
-caf::result<op_ticket> vms_state::order(const std::string& id, vm::verb what) {
+caf::result<op_ticket> vms_state::order(const std::string& id, vm::order what) {
   if (actors_.count(vms_.at(id).actor.address()) == 0)
     return actor::to_error(actor_failed());
   const auto asker = caf::actor_cast<client_actor>(self_->current_sender());
-  return op_ticket{announce(id, {vm::new_operation_id(), what}, asker), id};
+  return op_ticket{announce(id, what, asker), id};
 }
 
 std::string vms_state::announce(const std::string& id, const vm::order& what,

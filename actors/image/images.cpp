@@ -58,7 +58,11 @@ private:
         {folders.kernels, folders.banger_init, folders.package_file}, progress);
     if (!kernel)
       return tl::unexpected(kernel.error());
-    auto image = ensure_tiny(folders.images / wanted, progress);
+    const auto name = image_name::parse(wanted);
+    const auto what = name ? choose_recipe(*name, {}) : tl::unexpected(name.error());
+    if (!what)
+      return tl::unexpected(what.error());
+    auto image = ensure_image(folders.images / wanted, *what, progress);
     if (!image)
       return tl::unexpected(image.error());
     // A kernel was unpacked in memory, maybe; none of it is needed any more.
@@ -105,10 +109,10 @@ images_actor::behavior_type images(images_actor::stateful_pointer<images_state> 
 } // namespace
 
 expected<void> check_known(const image_name& wanted) {
-  if (wanted.str() == "tiny")
+  if (choose_recipe(wanted, {}))
     return {};
   return fail(errc::not_found, "there is no image '" + wanted.str() + "'", {},
-              "images at hand: tiny");
+              "images at hand: debian-bookworm, tiny");
 }
 
 images_actor spawn_images(caf::actor_system& system, image_folders folders, work::pool& workers) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "actors/boot/kernel.hpp"
-#include "actors/image/tiny.hpp"
+#include "actors/image/shelf.hpp"
 #include "actors/work/thunk.hpp"
 #include "messages/base/names.hpp"
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -58,12 +59,16 @@ struct file_record {
   std::string sha256;
 };
 
+/// What else its maker wants to find again: lists of words by name.
+using details = std::map<std::string, std::vector<std::string>>;
+
 /// What was published together, written beside it as JSON.
 struct manifest {
   std::uint32_t format = 0;
   std::string subject; ///< "tiny", a kernel package with its version, ...
   std::string made_at; ///< 2024-05-01T12:00:00Z
   std::vector<file_record> files;
+  details more;
 };
 
 enum class check_depth : std::uint8_t {
@@ -82,7 +87,7 @@ struct new_record {
 expected<void> write_manifest(const std::filesystem::path& folder, const std::string& name,
                               std::uint32_t format, const std::string& subject,
                               const std::vector<new_record>& files,
-                              const std::stop_token& stop = {});
+                              const std::stop_token& stop = {}, const details& more = {});
 
 /// `not_found`: no manifest. `corrupted`: it cannot be read; the remedy names what to delete.
 expected<manifest> read_manifest(const std::filesystem::path& folder, const std::string& name);

@@ -56,7 +56,7 @@ tl::unexpected<failure> damaged(const fs::path& folder, const std::string& what,
 
 expected<void> write_manifest(const fs::path& folder, const std::string& name, std::uint32_t format,
                               const std::string& subject, const std::vector<new_record>& files,
-                              const std::stop_token& stop) {
+                              const std::stop_token& stop, const details& more) {
   auto list = json::array();
   for (const auto& [file, known] : files) {
     if (auto ok = flush(folder / file); !ok)
@@ -74,8 +74,9 @@ expected<void> write_manifest(const fs::path& folder, const std::string& name, s
                     {"modified_ns", seen->modified_ns},
                     {"sha256", *digest}});
   }
-  const json all = {
-      {"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
+  json all = {{"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
+  if (!more.empty())
+    all["details"] = more;
   return write_file(folder / name, all.dump(2) + "\n");
 }
 
@@ -100,6 +101,8 @@ expected<manifest> read_manifest(const fs::path& folder, const std::string& name
       item.at("sha256").get_to(r.sha256);
       m.files.push_back(std::move(r));
     }
+    if (const auto more = all.find("details"); more != all.end())
+      more->get_to(m.more);
     return m;
   } catch (const json::exception& e) {
     return damaged(folder, what, e.what());

@@ -30,6 +30,12 @@ std::string sha256(std::string_view bytes);
 expected<std::string> sha256_file(const std::filesystem::path& file,
                                   const std::stop_token& stop = {});
 
+/// As `sha256_file`, in the time that the data takes and not the holes: of the blocks of 64 KiB
+/// that are not all zero, each behind its offset, and of the size. Where the holes are does not
+/// matter.
+expected<std::string> sha256_sparse(const std::filesystem::path& file,
+                                    const std::stop_token& stop = {});
+
 /// A file or folder on its way: removed when this goes out of scope, unless it was published or
 /// kept.
 class scrap {
@@ -57,6 +63,7 @@ struct file_record {
   std::uint64_t bytes = 0;
   std::int64_t modified_ns = 0;
   std::string sha256;
+  bool sparse = false; ///< the digest is `sha256_sparse`
 };
 
 /// What else its maker wants to find again: lists of words by name.
@@ -80,6 +87,7 @@ enum class check_depth : std::uint8_t {
 struct new_record {
   std::string name;
   std::string sha256 = {};
+  bool sparse = false; ///< the digest is, or shall be, `sha256_sparse`
 };
 
 /// Looks at the files, brings them to the disk and writes FOLDER/`name`, in this order: what a

@@ -158,7 +158,7 @@ TEST_CASE_METHOD(conversation, "a large answer arrives whole") {
 
 TEST_CASE_METHOD(conversation,
                  "a client of another protocol learns who the daemon is, and gets no facets") {
-  using answer = std::tuple<hello_reply, vms_facet, operations_facet, system_facet>;
+  using answer = std::tuple<hello_reply, vms_facet, operations_facet, images_facet, system_facet>;
   const auto greeted = actor::call<answer>(self.system, self.session.gateway, 5s, hello_atom::value,
                                            hello_request{protocol_version + 1, "9.9.9", "abc", 1});
   REQUIRE(greeted);

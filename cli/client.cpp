@@ -226,6 +226,18 @@ expected<stream_ticket> client::logs(const logs_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, logs_atom::value, request);
 }
 
+expected<op_ticket> client::begin(const image_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.images, begin_atom::value, request);
+}
+
+expected<std::vector<image_view>> client::images() {
+  return impl_->ask<std::vector<image_view>>(impl_->daemon.images, list_atom::value);
+}
+
+expected<void> client::delete_image(const std::string& name) {
+  return impl_->ask<void>(impl_->daemon.images, delete_atom::value, name);
+}
+
 expected<std::vector<operation_view>> client::operations() {
   return impl_->ask<std::vector<operation_view>>(impl_->daemon.operations, list_atom::value);
 }

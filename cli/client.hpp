@@ -41,7 +41,8 @@ public:
   /// Waits until the daemon's process has ended. `timed_out`.
   expected<void> wait_gone(std::chrono::milliseconds deadline);
 
-  // The errors are those of messages/vms.hpp and system.hpp, besides `timed_out`, `disconnected`.
+  // The errors are those of messages/vms.hpp, images.hpp and system.hpp, besides `timed_out`,
+  // `disconnected`.
   expected<messages::daemon_status> status();
   expected<std::vector<messages::vm_view>> list();
   expected<messages::vm_detail> show(const std::string& ref);
@@ -50,6 +51,9 @@ public:
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
   expected<messages::stream_ticket> attach(const messages::attach_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);
+  expected<messages::op_ticket> begin(const messages::image_request& request);
+  expected<std::vector<messages::image_view>> images();
+  expected<void> delete_image(const std::string& name);
   expected<std::vector<messages::operation_view>> operations();
   /// From now on its progress and its end are heard; what it is now.
   expected<messages::operation_view> watch(const std::string& op);

@@ -53,6 +53,33 @@ inline constexpr std::string_view daemon_outro =
     R"(Next: an error that ends in (op-xxxxxx) is explained by `banger daemon logs | grep op-xxxxxx`.
 )";
 
+inline constexpr std::string_view image_intro =
+    R"(banger image: what VMs boot from.
+
+Most days there is nothing to do: an image is made when a VM first wants it. With more packages:
+  $ banger image build work --include nodejs,ripgrep    Debian, and these beside
+  $ banger vm run --rm --image work -- rg --version
+)";
+inline constexpr std::string_view image_outro =
+    R"(Next: `banger image list` shows what is there and what could be made. An image file is never written
+to: VMs keep the one they stand on, whatever is built later.
+)";
+inline constexpr std::string_view image_build_examples =
+    R"(Examples:
+  $ banger image build                           debian-bookworm, before a VM wants it
+  $ banger image build work --include nodejs,ripgrep
+  $ banger image build work --force              anew, with the packages it had
+)";
+inline constexpr std::string_view image_list_examples =
+    R"(Examples:
+  $ banger image list
+  $ banger image list --json
+)";
+inline constexpr std::string_view image_delete_examples =
+    R"(Examples:
+  $ banger image delete work
+)";
+
 inline constexpr std::string_view operations_intro =
     R"(banger operations: what takes long (create, start, stop, kill, delete, an image build).
 

@@ -72,6 +72,19 @@ struct complete_options {
   std::vector<std::string> words;
 };
 
+struct image_build_options {
+  messages::image_request request;
+  bool quiet = false;
+};
+
+struct image_list_options {
+  bool json = false;
+};
+
+struct image_delete_options {
+  std::vector<std::string> names;
+};
+
 struct operations_options {
   bool json = false;
 };
@@ -112,7 +125,8 @@ using command =
     std::variant<help_page, run_options, create_options, exec_options, verb_options, list_options,
                  show_options, logs_options, daemon_status_options, daemon_stop_options,
                  daemon_logs_options, version_options, completion_options, complete_options,
-                 config_show_options, operations_options, operation_options>;
+                 config_show_options, operations_options, operation_options, image_build_options,
+                 image_list_options, image_delete_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

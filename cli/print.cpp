@@ -168,6 +168,15 @@ std::string status_page(const daemon_status& daemon, std::string_view config_not
   });
 }
 
+std::string image_table(const std::vector<image_view>& images, std::uint64_t now_ms) {
+  std::vector<row> rows = {{"IMAGE", "MADE", "SIZE", "USED", "VMS", "ABOUT"}};
+  for (const auto& i : images)
+    rows.push_back({i.name, i.present && i.made_ms != 0 ? age(i.made_ms, now_ms) : "-",
+                    i.present ? format_size(i.bytes) : "-",
+                    i.present ? format_size(i.used_bytes) : "-", std::to_string(i.vms), i.about});
+  return table(rows);
+}
+
 std::string operations_table(const std::vector<operation_view>& all, std::uint64_t now_ms) {
   std::vector<row> rows = {{"OPERATION", "KIND", "TARGET", "STATE", "STAGE", "TOOK", "BEGAN"}};
   for (const auto& o : all)

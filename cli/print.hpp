@@ -33,6 +33,7 @@ std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 std::string spec_line(const messages::create_request& vm);
 /// `config_note` follows the name of the daemon's configuration file.
 std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);
+std::string image_table(const std::vector<messages::image_view>& images, std::uint64_t now_ms);
 std::string operations_table(const std::vector<messages::operation_view>& all,
                              std::uint64_t now_ms);
 /// Every stage with its time, then the sum of our own and of all.
@@ -46,6 +47,7 @@ std::string vms_json(const std::vector<messages::vm_view>& vms);
 std::string vm_json(const messages::vm_view& vm);
 std::string vm_json(const messages::vm_detail& vm);
 std::string status_json(const messages::daemon_status& daemon, bool config_is_stale);
+std::string images_json(const std::vector<messages::image_view>& images);
 std::string operations_json(const std::vector<messages::operation_view>& all);
 std::string no_daemon_json();
 std::string version_json(const build_info& build);

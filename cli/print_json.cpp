@@ -84,6 +84,20 @@ std::string status_json(const daemon_status& daemon, bool config_is_stale) {
                {"idle_exit_ms", daemon.idle_exit_ms}});
 }
 
+std::string images_json(const std::vector<image_view>& images) {
+  auto list = json::array();
+  for (const auto& i : images)
+    list.push_back({{"name", i.name},
+                    {"present", i.present},
+                    {"bytes", i.bytes},
+                    {"used_bytes", i.used_bytes},
+                    {"made_ms", i.made_ms},
+                    {"about", i.about},
+                    {"include", i.include},
+                    {"vms", i.vms}});
+  return text(list);
+}
+
 std::string operations_json(const std::vector<operation_view>& all) {
   auto list = json::array();
   for (const auto& o : all) {

@@ -48,6 +48,8 @@ std::span<const verb_group> groups() {
   static const std::array all = {
       verb_group{"", "", help::root_intro, help::root_outro, root_verbs()},
       verb_group{"vm", "make, use and remove VMs", help::vm_intro, help::vm_outro, vm_verbs()},
+      verb_group{"image", "what VMs boot from: build, list, delete", help::image_intro,
+                 help::image_outro, image_verbs()},
       verb_group{"operations", "what takes long: list, wait, cancel", help::operations_intro,
                  help::operations_outro, operations_verbs(), "list"},
       verb_group{"daemon", "the background process: status, stop, logs", help::daemon_intro,

@@ -37,6 +37,7 @@ struct verb_group {
 std::span<const verb_group> groups();
 std::span<const verb_entry> root_verbs();
 std::span<const verb_entry> vm_verbs();
+std::span<const verb_entry> image_verbs();
 std::span<const verb_entry> daemon_verbs();
 std::span<const verb_entry> config_verbs();
 std::span<const verb_entry> operations_verbs();

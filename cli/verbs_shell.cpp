@@ -28,14 +28,11 @@ void end_in_time() {
   ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
-std::vector<candidate> images_of(const std::vector<vm_view>& vms) {
-  std::set<std::string> names{default_image};
-  for (const auto& vm : vms)
-    names.insert(vm.image);
+std::vector<candidate> images_of(const expected<std::vector<image_view>>& all) {
   std::vector<candidate> images;
-  images.reserve(names.size());
-  for (const auto& name : names)
-    images.push_back({name, ""});
+  if (all)
+    for (const auto& i : *all)
+      images.push_back({i.name, i.about});
   return images;
 }
 
@@ -53,11 +50,10 @@ std::vector<candidate> live_candidates(const completion& asked, const folders& w
     return {};
   if (asked.names == wanted_names::operations)
     return name_candidates(asked, operations_of((*daemon)->operations()));
+  if (asked.names == wanted_names::images)
+    return name_candidates(asked, images_of((*daemon)->images()));
   const auto vms = (*daemon)->list();
-  if (!vms)
-    return {};
-  return asked.names == wanted_names::vms ? vm_candidates(asked, *vms)
-                                          : name_candidates(asked, images_of(*vms));
+  return vms ? vm_candidates(asked, *vms) : std::vector<candidate>{};
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // The facet for the daemon itself, and the gateway: the actor that is published on the socket.
 #pragma once
 
+#include "messages/images.hpp"
 #include "messages/operations.hpp"
 #include "messages/vms.hpp"
 
@@ -19,7 +20,7 @@ using gateway_actor = caf::typed_actor<
     /// First word on a connection. Answers what the daemon is, and the facets if the protocols
     /// agree (null handles if not).
     caf::replies_to<hello_atom, hello_request>::with<hello_reply, vms_facet, operations_facet,
-                                                     system_facet>,
+                                                     images_facet, system_facet>,
     /// Said by a newer CLI: make room for my daemon. As `halt`; `bad_version` if the asker is not
     /// newer.
     caf::replies_to<retire_atom, hello_request>::with<void>>;

@@ -162,8 +162,10 @@ expected<ground> prepare(options& o) {
 // on it.
 struct house {
   work::pool workers{2};
+  work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
+  operations::operations_actor operations;
   vm::machine_room room;
 };
 
@@ -172,11 +174,15 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
   if (!streams)
     return tl::unexpected(streams.error());
   h.streams = std::move(*streams);
-  const image::image_folders folders{g.where.state / "images", g.where.cache / "kernels",
-                                     find_banger_init(), o.kernel_package};
+  h.operations = operations::spawn_operations(system);
+  const image::image_crew crew{
+      image::make_workshop({g.where.state / "images", g.where.cache / "kernels", find_banger_init(),
+                            o.kernel_package}),
+      [&h](work::pool::task t) { h.workers.submit(std::move(t)); },
+      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations};
   h.room = {g.found.site,
             vm::standard_capabilities(),
-            image::spawn_images(system, folders, h.workers),
+            image::spawn_images(system, crew),
             &h.loop,
             h.streams.get(),
             &h.workers};
@@ -185,6 +191,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
 
 struct residents {
   operations::operations_actor operations;
+  image::images_actor images;
   vms::vms_actor vms;
   gateway::system_actor itself;
   messages::gateway_actor gate;
@@ -193,7 +200,8 @@ struct residents {
 residents move_in(house& h, ground& g, const options& o, caf::actor_system& system,
                   const caf::actor& waiting) {
   residents r;
-  r.operations = operations::spawn_operations(system);
+  r.operations = h.operations;
+  r.images = h.room.images;
   auto store = store::spawn_store(system, std::move(*g.database));
   vms::surroundings around;
   around.make_vm = [&system, &room = h.room, store](vm::record vm, vm::vm_listener directory,
@@ -205,14 +213,18 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   };
   around.limits = limits_of_host();
   around.operations = r.operations;
+  around.images = caf::actor_cast<image::catalogue_actor>(r.images);
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
+  actor::tell_from_outside(r.images, image::meet_atom::value,
+                           caf::actor_cast<messages::vms_facet>(r.vms));
   gateway::system_options options;
   options.about = describe_daemon(g.where, g.found, g.settings);
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
   r.itself = gateway::spawn_system(system, r.vms, r.operations, std::move(options));
-  r.gate = gateway::spawn_gateway(system, r.vms, r.operations, r.itself);
+  r.gate = gateway::spawn_gateway(system, r.vms, r.operations,
+                                  caf::actor_cast<messages::images_facet>(r.images), r.itself);
   return r;
 }
 
@@ -232,6 +244,7 @@ expected<transport::server> open_door(const ground& g, const residents& r,
       system, door, r.gate,
       {transport::admit(system, caf::actor_cast<messages::vms_facet>(r.vms)),
        transport::admit(system, caf::actor_cast<messages::operations_facet>(r.operations)),
+       transport::admit(system, caf::actor_cast<messages::images_facet>(r.images)),
        transport::admit(system, caf::actor_cast<messages::system_facet>(r.itself))});
 }
 

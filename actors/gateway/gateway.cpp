@@ -187,6 +187,7 @@ struct gateway_state : actor::state_base {
 struct facets {
   vms_facet vms;
   operations_facet operations;
+  images_facet images;
   system_facet system;
 };
 
@@ -196,12 +197,12 @@ gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<ga
   actor::make_sturdy(self);
   return {
       [all](hello_atom, const hello_request& asker)
-          -> caf::result<hello_reply, vms_facet, operations_facet, system_facet> {
+          -> caf::result<hello_reply, vms_facet, operations_facet, images_facet, system_facet> {
         const auto& build = this_build();
         hello_reply reply{protocol_version, build.version, build.commit, build.number,
                           static_cast<std::uint32_t>(::getpid())};
         const auto shown = asker.protocol == protocol_version ? all : facets();
-        return {std::move(reply), shown.vms, shown.operations, shown.system};
+        return {std::move(reply), shown.vms, shown.operations, shown.images, shown.system};
       },
       [self, itself](retire_atom, const hello_request& asker) -> caf::result<void> {
         return self->delegate(itself, retire_atom::value, asker);
@@ -218,9 +219,9 @@ system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
 
 gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
                             const operations::operations_actor& operations,
-                            const system_actor& itself) {
+                            const images_facet& images, const system_actor& itself) {
   const facets all{caf::actor_cast<vms_facet>(vms), caf::actor_cast<operations_facet>(operations),
-                   caf::actor_cast<system_facet>(itself)};
+                   images, caf::actor_cast<system_facet>(itself)};
   return system.spawn(gateway_behavior, all, itself);
 }
 

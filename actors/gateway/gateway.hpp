@@ -35,6 +35,7 @@ system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
                           operations::operations_actor operations, system_options options);
 messages::gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
                                       const operations::operations_actor& operations,
+                                      const messages::images_facet& images,
                                       const system_actor& itself);
 
 } // namespace banger::gateway

@@ -93,6 +93,7 @@ private:
                 ::error_message(code));
   }
   static void set(ext2_inode& inode, const owner& to);
+  expected<void> empower(ext2_ino_t number, const std::string& capability);
 
   ext2_filsys system_ = nullptr;
 };
@@ -137,7 +138,21 @@ expected<void> file_system::give(const std::string& path, const owner& to) {
   if (auto ok = check("read", ::ext2fs_read_inode(system_, number, &inode)); !ok)
     return ok;
   set(inode, to);
-  return check("write", ::ext2fs_write_inode(system_, number, &inode));
+  if (auto ok = check("write", ::ext2fs_write_inode(system_, number, &inode)); !ok)
+    return ok;
+  return to.capability.empty() ? expected<void>{} : empower(number, to.capability);
+}
+
+expected<void> file_system::empower(ext2_ino_t number, const std::string& capability) {
+  ext2_xattr_handle* handle = nullptr;
+  if (auto ok = check("read", ::ext2fs_xattrs_open(system_, number, &handle)); !ok)
+    return ok;
+  auto ok = check("read", ::ext2fs_xattrs_read(handle));
+  if (ok)
+    ok = check("write", ::ext2fs_xattr_set(handle, "security.capability", capability.data(),
+                                           capability.size()));
+  ::ext2fs_xattrs_close(&handle);
+  return ok;
 }
 
 expected<void> set_owners(const fs::path& file, const owner_map& owners) {

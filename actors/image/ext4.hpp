@@ -15,6 +15,7 @@ namespace banger::image {
 struct owner {
   std::uint32_t uid = 0, gid = 0;
   std::optional<std::uint16_t> mode; ///< permission bits; absent: as in the tree
+  std::string capability = {};       ///< value of security.capability; empty: none
 };
 
 /// By absolute path in the image ("/var/mail"). Everything that is not named belongs to 0:0.

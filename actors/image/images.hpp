@@ -1,11 +1,13 @@
 // The images actor: the only one that touches the image and kernel folders. Makes an image on first
-// use, once, however many ask at the same time.
+// use or when told, once, however many ask at the same time; ends a build that nobody waits for any
+// more.
 #pragma once
 
-#include "actors/boot/kernel.hpp"
-#include "actors/image/tiny.hpp"
+#include "actors/image/workshop.hpp"
+#include "actors/operations/operations.hpp"
 #include "actors/work/thunk.hpp"
-#include "messages/base/names.hpp"
+#include "messages/images.hpp"
+#include "messages/vms.hpp"
 
 #include <memory>
 
@@ -24,6 +26,9 @@ struct note {
 };
 
 using ensure_atom = caf::atom_constant<caf::atom("ensure")>;
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
+using known_atom = caf::atom_constant<caf::atom("known")>;
+using meet_atom = caf::atom_constant<caf::atom("meet")>;
 
 } // namespace banger::image
 
@@ -35,22 +40,32 @@ namespace banger::image {
 /// Whoever wants to hear of progress while it waits for an image.
 using note_listener = caf::typed_actor<caf::reacts_to<note>>;
 
-using images_actor = caf::typed_actor<
-    /// The image of this name and the kernel, made if need be. The listener gets `note`s meanwhile.
-    /// `not_found` lists what there is; `unavailable`, `corrupted` and their remedies from the
-    /// builders.
-    caf::replies_to<ensure_atom, std::string, note_listener>::with<image_set_ptr>,
-    caf::reacts_to<work::thunk>>;
+/// Whoever knows which images there are.
+using catalogue_actor = caf::typed_actor<
+    /// `not_found` lists those that there are; `bad_request`: it is no name.
+    caf::replies_to<known_atom, std::string>::with<void>>;
 
-struct image_folders {
-  std::filesystem::path images, kernels;
-  std::filesystem::path banger_init;  ///< goes into the initramfs
-  std::filesystem::path package_file; ///< a kernel package at hand; empty: apt fetches it
+using images_actor = messages::images_facet::extend_with<operations::runner_actor>::
+    extend_with<catalogue_actor>::extend<
+        /// The image of this name and the kernel, made if need be. The listener gets `note`s
+        /// meanwhile. `not_found`; `unavailable`, `corrupted` and their remedies from the
+        /// builders.
+        caf::replies_to<ensure_atom, std::string, note_listener>::with<image_set_ptr>,
+        /// This listener does not wait any more; what it asked for fails with `cancelled`.
+        caf::reacts_to<leave_atom, note_listener>,
+        /// Who knows which VMs stand on which image.
+        caf::reacts_to<meet_atom, messages::vms_facet>, caf::reacts_to<work::thunk>>;
+
+/// Where blocking work goes: a pool's `submit`.
+using run_fn = std::function<void(work::pool::task)>;
+
+struct image_crew {
+  std::shared_ptr<workshop> shop;
+  run_fn briefly;   ///< for what takes milliseconds
+  run_fn at_length; ///< for builds
+  operations::operations_actor operations;
 };
 
-/// `not_found` lists the images that there are.
-expected<void> check_known(const image_name& wanted);
-
-images_actor spawn_images(caf::actor_system& system, image_folders folders, work::pool& workers);
+images_actor spawn_images(caf::actor_system& system, image_crew crew);
 
 } // namespace banger::image

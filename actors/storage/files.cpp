@@ -2,6 +2,7 @@
 
 #include "actors/storage/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -137,6 +138,38 @@ expected<std::string> sha256_file(const fs::path& file, const std::stop_token& s
       return h.finish();
     h.add({chunk.data(), static_cast<std::size_t>(got)});
   }
+}
+
+expected<std::string> sha256_sparse(const fs::path& file, const std::stop_token& stop) {
+  auto fd = open_to_read(file);
+  if (!fd)
+    return tl::unexpected(fd.error());
+  constexpr off_t block = 64 << 10;
+  const auto whole = ::lseek(fd->get(), 0, SEEK_END);
+  if (whole < 0)
+    return fail_errno("cannot read " + file.string(), errno);
+  const std::string nothing(block, '\0');
+  std::string chunk(block, '\0');
+  hasher h;
+  for (off_t at = 0; at < whole; at += block) {
+    if (stop.stop_requested())
+      return fail(errc::cancelled, "reading " + file.string() + " was cancelled");
+    const auto data = ::lseek(fd->get(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)
+      break;
+    at = std::max(at, data / block * block);
+    const auto wanted = static_cast<std::size_t>(std::min(block, whole - at));
+    const auto got = ::pread(fd->get(), chunk.data(), wanted, at);
+    if (got != static_cast<ssize_t>(wanted))
+      return fail_errno("cannot read " + file.string(), got < 0 ? errno : EIO);
+    const auto bytes = std::string_view(chunk).substr(0, wanted);
+    if (bytes == std::string_view(nothing).substr(0, wanted))
+      continue;
+    h.add(std::to_string(at) + ":");
+    h.add(bytes);
+  }
+  h.add("size " + std::to_string(whole));
+  return h.finish();
 }
 
 scrap::~scrap() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -28,6 +29,12 @@ expected<void> write_file(const std::filesystem::path& file, std::string_view co
 std::string sha256(std::string_view bytes);
 expected<std::string> sha256_file(const std::filesystem::path& file,
                                   const std::stop_token& stop = {});
+
+/// As `sha256_file`, in the time that the data takes and not the holes: of the blocks of 64 KiB
+/// that are not all zero, each behind its offset, and of the size. Where the holes are does not
+/// matter.
+expected<std::string> sha256_sparse(const std::filesystem::path& file,
+                                    const std::stop_token& stop = {});
 
 /// A file or folder on its way: removed when this goes out of scope, unless it was published or
 /// kept.
@@ -56,7 +63,11 @@ struct file_record {
   std::uint64_t bytes = 0;
   std::int64_t modified_ns = 0;
   std::string sha256;
+  bool sparse = false; ///< the digest is `sha256_sparse`
 };
+
+/// What else its maker wants to find again: lists of words by name.
+using details = std::map<std::string, std::vector<std::string>>;
 
 /// What was published together, written beside it as JSON.
 struct manifest {
@@ -64,6 +75,7 @@ struct manifest {
   std::string subject; ///< "tiny", a kernel package with its version, ...
   std::string made_at; ///< 2024-05-01T12:00:00Z
   std::vector<file_record> files;
+  details more;
 };
 
 enum class check_depth : std::uint8_t {
@@ -75,6 +87,7 @@ enum class check_depth : std::uint8_t {
 struct new_record {
   std::string name;
   std::string sha256 = {};
+  bool sparse = false; ///< the digest is, or shall be, `sha256_sparse`
 };
 
 /// Looks at the files, brings them to the disk and writes FOLDER/`name`, in this order: what a
@@ -82,7 +95,7 @@ struct new_record {
 expected<void> write_manifest(const std::filesystem::path& folder, const std::string& name,
                               std::uint32_t format, const std::string& subject,
                               const std::vector<new_record>& files,
-                              const std::stop_token& stop = {});
+                              const std::stop_token& stop = {}, const details& more = {});
 
 /// `not_found`: no manifest. `corrupted`: it cannot be read; the remedy names what to delete.
 expected<manifest> read_manifest(const std::filesystem::path& folder, const std::string& name);

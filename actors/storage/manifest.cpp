@@ -16,6 +16,11 @@ using json = nlohmann::json;
 namespace {
 
 constexpr std::uint64_t max_manifest = 1 << 20;
+constexpr const char *plain_key = "sha256", *sparse_key = "sha256_sparse";
+
+expected<std::string> digest_of(const fs::path& file, bool sparse, const std::stop_token& stop) {
+  return sparse ? sha256_sparse(file, stop) : sha256_file(file, stop);
+}
 
 struct size_and_time {
   std::uint64_t bytes = 0;
@@ -56,9 +61,9 @@ tl::unexpected<failure> damaged(const fs::path& folder, const std::string& what,
 
 expected<void> write_manifest(const fs::path& folder, const std::string& name, std::uint32_t format,
                               const std::string& subject, const std::vector<new_record>& files,
-                              const std::stop_token& stop) {
+                              const std::stop_token& stop, const details& more) {
   auto list = json::array();
-  for (const auto& [file, known] : files) {
+  for (const auto& [file, known, sparse] : files) {
     if (auto ok = flush(folder / file); !ok)
       return ok;
     const auto seen = look(folder / file);
@@ -66,16 +71,17 @@ expected<void> write_manifest(const fs::path& folder, const std::string& name, s
       return tl::unexpected(seen.error());
     expected<std::string> digest = known;
     if (known.empty())
-      digest = sha256_file(folder / file, stop);
+      digest = digest_of(folder / file, sparse, stop);
     if (!digest)
       return tl::unexpected(digest.error());
     list.push_back({{"name", file},
                     {"size", seen->bytes},
                     {"modified_ns", seen->modified_ns},
-                    {"sha256", *digest}});
+                    {sparse ? sparse_key : plain_key, *digest}});
   }
-  const json all = {
-      {"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
+  json all = {{"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
+  if (!more.empty())
+    all["details"] = more;
   return write_file(folder / name, all.dump(2) + "\n");
 }
 
@@ -97,9 +103,12 @@ expected<manifest> read_manifest(const fs::path& folder, const std::string& name
       item.at("name").get_to(r.name);
       item.at("size").get_to(r.bytes);
       item.at("modified_ns").get_to(r.modified_ns);
-      item.at("sha256").get_to(r.sha256);
+      r.sparse = item.contains(sparse_key);
+      item.at(r.sparse ? sparse_key : plain_key).get_to(r.sha256);
       m.files.push_back(std::move(r));
     }
+    if (const auto more = all.find("details"); more != all.end())
+      more->get_to(m.more);
     return m;
   } catch (const json::exception& e) {
     return damaged(folder, what, e.what());
@@ -120,7 +129,7 @@ expected<void> check_files(const fs::path& folder, const manifest& m, check_dept
     // A copy of the folder has other times and the same bytes: only these decide.
     if (depth == check_depth::quick && seen->modified_ns == record.modified_ns)
       continue;
-    const auto digest = sha256_file(file, stop);
+    const auto digest = digest_of(file, record.sparse, stop);
     if (!digest)
       return tl::unexpected(digest.error());
     if (*digest != record.sha256)

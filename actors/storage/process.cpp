@@ -25,8 +25,6 @@ using clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::seconds grace{2}; // from SIGTERM to SIGKILL
-
 // One stream of the child: what is kept of it, and its lines on the way.
 class stream {
 public:
@@ -135,7 +133,7 @@ std::string last_line(std::string_view text) {
 class child {
 public:
   explicit child(const command& c)
-      : command_(c), out_(c.max_output, c.on_line), err_(c.max_output, {}) {}
+      : command_(c), out_(c.max_output, c.on_line), err_(c.max_output, c.on_error_line) {}
   child(const child&) = delete;
   child& operator=(const child&) = delete;
 
@@ -161,23 +159,26 @@ private:
 
 expected<void> child::spawn(const fs::path& program) {
   std::array<int, 2> out{}, err{};
-  if (::pipe2(out.data(), O_CLOEXEC) != 0)
-    return fail_errno("cannot make a pipe for " + name(), errno);
-  out_.attach(out[0]);
-  const unique_fd out_end(out[1]);
+  if (command_.output < 0) {
+    if (::pipe2(out.data(), O_CLOEXEC) != 0)
+      return fail_errno("cannot make a pipe for " + name(), errno);
+    out_.attach(out[0]);
+  }
+  const unique_fd out_end(command_.output < 0 ? out[1] : -1);
   if (::pipe2(err.data(), O_CLOEXEC) != 0)
     return fail_errno("cannot make a pipe for " + name(), errno);
   err_.attach(err[0]);
   const unique_fd err_end(err[1]);
-  for (const int fd : {out[0], err[0]})
-    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  for (const int fd : {out_.fd(), err_.fd()})
+    if (fd >= 0)
+      ::fcntl(fd, F_SETFL, O_NONBLOCK);
 
   spawn_actions s;
   if (command_.input >= 0)
     ::posix_spawn_file_actions_adddup2(&s.actions, command_.input, 0);
   else
     ::posix_spawn_file_actions_addopen(&s.actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&s.actions, out_end.get(), 1);
+  ::posix_spawn_file_actions_adddup2(&s.actions, out_end ? out_end.get() : command_.output, 1);
   ::posix_spawn_file_actions_adddup2(&s.actions, err_end.get(), 2);
   if (!command_.cwd.empty())
     ::posix_spawn_file_actions_addchdir_np(&s.actions, command_.cwd.c_str());
@@ -218,7 +219,7 @@ expected<process_end> child::wait(const std::stop_token& stop) {
   const auto give_up = [&](errc why, int signal) {
     reason = why;
     end_by(signal);
-    until = clock::now() + grace;
+    until = clock::now() + command_.grace;
   };
   for (;;) {
     std::array<pollfd, 4> fds{{{pidfd_.get(), POLLIN, 0},

@@ -18,12 +18,15 @@ struct command {
   std::vector<std::string> argv = {}; ///< argv[0] is searched in PATH, then in the sbin folders
   std::vector<std::string> env = {};  ///< NAME=value, on top of the daemon's own and LC_ALL=C
   std::filesystem::path cwd = {};     ///< empty: the daemon's
-  int input = -1; ///< descriptor that becomes stdin, still the caller's; -1: /dev/null
+  int input = -1;  ///< descriptor that becomes stdin, still the caller's; -1: /dev/null
+  int output = -1; ///< descriptor that becomes stdout, still the caller's; -1: it is kept
   std::chrono::milliseconds deadline{60'000};
+  std::chrono::milliseconds grace{2'000}; ///< from SIGTERM to SIGKILL, at a stop or the deadline
   std::size_t max_output = 1 << 20; ///< bytes kept of each stream; what comes after is dropped
   /// Called with every whole line of stdout as it comes, in the caller's thread.
   std::function<void(std::string_view)> on_line = {};
-  std::string remedy = "run scripts/bootstrap"; ///< told when the program is not there
+  std::function<void(std::string_view)> on_error_line = {}; ///< the same, of stderr
+  std::string remedy = "run scripts/bootstrap";             ///< told when the program is not there
 };
 
 struct process_end {

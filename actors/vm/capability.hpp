@@ -4,7 +4,7 @@
 #pragma once
 
 #include "actors/boot/kernel.hpp"
-#include "actors/image/tiny.hpp"
+#include "actors/image/image.hpp"
 #include "actors/vm/rules.hpp"
 #include "messages/guest/protocol.hpp"
 

@@ -89,8 +89,10 @@ caf::result<record_ptr> machine_state::undo(const step_request& request) {
 void machine_state::abort() {
   aborted_ = true;
   stop_.request_stop();
-  // What runs in the pool ends by itself, by the stop token. An image is made to its end all the
-  // same, for whoever wants it next.
+  // What runs in the pool ends by itself, by the stop token; an image, if nobody else waits for it.
+  if (waits_for_ == waiting::image)
+    actor::tell(self_, room_.images, image::leave_atom::value,
+                caf::actor_cast<image::note_listener>(machine_actor(self_)));
   if (waits_for_ == waiting::image || waits_for_ == waiting::hello ||
       waits_for_ == waiting::configured || waits_for_ == waiting::booted)
     finish(fail(errc::cancelled, "the start was cancelled"));

@@ -1,7 +1,7 @@
 #include "actors/vm/vm.hpp"
 
 #include "actors/log/log.hpp"
-#include "actors/vm/ids.hpp"
+#include "actors/operations/ids.hpp"
 #include "actors/vm/vm_state.hpp"
 
 #include <algorithm>
@@ -102,8 +102,8 @@ void vm_state::recover(recovery what) {
   case recovery::stopped:
     vm_->now = state::running;
     return hear(machine_ended{"the machine ended while no daemon watched it", {}});
-  case recovery::sweep: return take({new_operation_id(), verb::sweep});
-  case recovery::remove: return take({new_operation_id(), verb::remove});
+  case recovery::sweep: return take({operations::new_operation_id(), verb::sweep});
+  case recovery::remove: return take({operations::new_operation_id(), verb::remove});
   case recovery::adopt:
     actor::ask(self_, around_.machine, store_deadline, adopt_atom::value, snapshot())
         .then([] {},
@@ -111,7 +111,7 @@ void vm_state::recover(recovery what) {
                 const auto why = actor::from_error(error);
                 // It lives, but nobody can speak to it: better ended than forgotten.
                 if (why.code != errc::not_found)
-                  return take({new_operation_id(), verb::sweep});
+                  return take({operations::new_operation_id(), verb::sweep});
                 hear(machine_ended{describe(why), {}});
               });
   }

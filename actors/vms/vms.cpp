@@ -1,7 +1,7 @@
 #include "actors/vms/vms.hpp"
 
 #include "actors/log/log.hpp"
-#include "actors/vm/ids.hpp"
+#include "actors/operations/ids.hpp"
 #include "actors/vms/vms_state.hpp"
 
 #include <algorithm>
@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using namespace messages;
 
 constexpr std::size_t most_vms = 10'000;
+constexpr auto catalogue_deadline = 10s;
 
 namespace {
 
@@ -31,7 +32,7 @@ failure actor_failed() {
 }
 
 std::uint64_t draw() {
-  const auto hex = vm::random_hex(8);
+  const auto hex = operations::random_hex(8);
   std::uint64_t number = 0;
   std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
   return number;
@@ -50,16 +51,33 @@ void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surro
 // -- what clients say -----------------------------------------------------------------------------
 
 caf::result<op_ticket> vms_state::begin(const create_request& request) {
-  if (auto open = check_open(); !open)
-    return actor::to_error(open.error());
+  auto answer = self_->make_response_promise<op_ticket>();
+  const auto asker = self_->current_sender();
+  if (auto ok = check(request); !ok)
+    return actor::to_error(ok.error());
+  actor::ask(self_, around_.images, catalogue_deadline, image::known_atom::value, request.image)
+      .then(
+          [this, request, answer, asker]() mutable {
+            if (auto made = make(request, asker))
+              answer.deliver(std::move(*made));
+            else
+              answer.deliver(actor::to_error(made.error()));
+          },
+          [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+  return answer;
+}
+
+// Checked once more: another one may have taken the name while the image was looked for.
+expected<op_ticket> vms_state::make(const create_request& request,
+                                    const caf::strong_actor_ptr& asker) {
   auto record = check(request);
   if (!record)
-    return actor::to_error(record.error());
+    return tl::unexpected(record.error());
   const auto id = record->id.str();
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
-    own(vms_.at(id), self_->current_sender());
-  return order(id, {vm::new_operation_id(), vm::verb::create, request.until_booted});
+    own(vms_.at(id), asker);
+  return order(id, {{}, vm::verb::create, request.until_booted}, asker);
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
@@ -75,7 +93,8 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return order(*id, {vm::new_operation_id(), *what, request.until_booted, *signal});
+  return actor::answer(
+      order(*id, {{}, *what, request.until_booted, *signal}, self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -85,6 +104,8 @@ expected<void> vms_state::check_open() const {
 }
 
 expected<vm::record> vms_state::check(const create_request& request) const {
+  if (auto open = check_open(); !open)
+    return tl::unexpected(open.error());
   const auto taken = known();
   auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
   if (!called)
@@ -96,8 +117,6 @@ expected<vm::record> vms_state::check(const create_request& request) const {
   auto image = image_name::parse(request.image);
   if (!image)
     return tl::unexpected(image.error());
-  if (auto ok = image::check_known(*image); !ok)
-    return tl::unexpected(ok.error());
   if (auto ok = check_vcpu(request.vcpu, around_.limits); !ok)
     return tl::unexpected(ok.error());
   if (auto ok = check_memory_mib(request.memory_mib, around_.limits); !ok)
@@ -106,7 +125,7 @@ expected<vm::record> vms_state::check(const create_request& request) const {
     return tl::unexpected(ok.error());
   if (vms_.size() >= most_vms)
     return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
-  const auto id = vm_id::parse(vm::random_hex(12));
+  const auto id = vm_id::parse(operations::random_hex(12));
   return vm::record{*id,
                     *called,
                     {*image, static_cast<std::uint32_t>(request.vcpu),
@@ -116,7 +135,7 @@ expected<vm::record> vms_state::check(const create_request& request) const {
                     {},
                     {},
                     now_ms(),
-                    vm::random_hex(32)};
+                    operations::random_hex(32)};
 }
 
 caf::result<bool> vms_state::cancel(const std::string& op) {
@@ -232,10 +251,12 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
-caf::result<op_ticket> vms_state::order(const std::string& id, vm::order what) {
+expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
+                                     const caf::strong_actor_ptr& from) {
   if (actors_.count(vms_.at(id).actor.address()) == 0)
-    return actor::to_error(actor_failed());
-  const auto asker = caf::actor_cast<client_actor>(self_->current_sender());
+    return tl::unexpected(actor_failed());
+  what.op = operations::new_operation_id();
+  const auto asker = caf::actor_cast<client_actor>(from);
   return op_ticket{announce(id, what, asker), id};
 }
 
@@ -289,7 +310,7 @@ void vms_state::abandon(const std::string& id) {
   for (const auto& [op, vm] : operations_)
     if (vm == id)
       actor::ask(self_, e.actor, 10s, cancel_atom::value, op).then([](bool) {}, [](caf::error&) {});
-  announce(id, {vm::new_operation_id(), vm::verb::remove}, {});
+  announce(id, {operations::new_operation_id(), vm::verb::remove}, {});
 }
 
 // A VM actor ends by itself after it said that its VM is gone; any other end is a bug. Whatever was

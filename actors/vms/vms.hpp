@@ -47,6 +47,7 @@ struct surroundings {
   std::function<std::string(const std::string& id, bool follow)> offer_log; ///< a stream token
   host_limits limits;
   operations::operations_actor operations;
+  image::catalogue_actor images;
   std::chrono::milliseconds orphan_life{20'000}; ///< how long a `--rm` VM waits for its client
 };
 

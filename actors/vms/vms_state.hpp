@@ -46,7 +46,11 @@ private:
   expected<std::string> find(std::string_view ref) const;
   std::vector<known_vm> known() const;
   void adopt(vm::record record, vm::recovery then);
-  caf::result<messages::op_ticket> order(const std::string& id, vm::order what);
+  expected<messages::op_ticket> make(const messages::create_request& request,
+                                     const caf::strong_actor_ptr& asker);
+  /// Gives it its id.
+  expected<messages::op_ticket> order(const std::string& id, vm::order what,
+                                      const caf::strong_actor_ptr& from);
   std::string announce(const std::string& id, const vm::order& what,
                        const messages::client_actor& asker);
   void own(entry& e, const caf::strong_actor_ptr& who);

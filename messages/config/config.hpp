@@ -16,7 +16,7 @@
 namespace banger::config {
 
 /// The image of a VM when neither a flag nor the file names one.
-inline constexpr const char* builtin_image = "tiny";
+inline constexpr const char* builtin_image = "debian-bookworm";
 /// How long a daemon that was started on demand stays without VMs and clients.
 inline constexpr std::chrono::seconds builtin_idle_exit{900};
 

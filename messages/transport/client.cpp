@@ -159,15 +159,15 @@ expected<session> greet(caf::actor_system& system, messages::gateway_actor gatew
                         std::chrono::milliseconds deadline) {
   const auto& build = this_build();
   using answer = std::tuple<messages::hello_reply, messages::vms_facet, messages::operations_facet,
-                            messages::system_facet>;
+                            messages::images_facet, messages::system_facet>;
   auto answered = actor::call<answer>(
       system, gateway, deadline, messages::hello_atom::value,
       messages::hello_request{protocol_version, build.version, build.commit, build.number});
   if (!answered)
     return tl::unexpected(answered.error());
-  auto& [reply, vms, operations, system_facet] = *answered;
-  return session{std::move(gateway), std::move(reply), std::move(vms), std::move(operations),
-                 std::move(system_facet)};
+  auto& [reply, vms, operations, images, system_facet] = *answered;
+  return session{std::move(gateway),    std::move(reply),  std::move(vms),
+                 std::move(operations), std::move(images), std::move(system_facet)};
 }
 
 } // namespace banger::transport

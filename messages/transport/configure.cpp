@@ -18,6 +18,7 @@ void register_messages(caf::actor_system_config& config) {
   config.add_message_types<caf::id_block::banger>();
   config.add_message_type<messages::vms_facet>("banger::messages::vms_facet");
   config.add_message_type<messages::operations_facet>("banger::messages::operations_facet");
+  config.add_message_type<messages::images_facet>("banger::messages::images_facet");
   config.add_message_type<messages::system_facet>("banger::messages::system_facet");
   config.add_message_type<messages::client_actor>("banger::messages::client_actor");
   config.add_error_category(caf::atom("banger"), render);

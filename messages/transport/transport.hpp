@@ -99,6 +99,7 @@ struct session {
   // Null if the protocols differ.
   messages::vms_facet vms;
   messages::operations_facet operations;
+  messages::images_facet images;
   messages::system_facet system;
 };
 

@@ -31,7 +31,6 @@ struct door : stage {
   script s;
   streams_double streams;
   int left = 0;
-  operations::operations_actor operations = keep(operations::spawn_operations(system));
   vms::vms_actor vms;
   gateway::system_actor itself;
   gateway_actor gate;
@@ -45,13 +44,15 @@ struct door : stage {
     };
     around.limits = {4, 8 * GiB};
     around.operations = operations;
+    around.images = caf::actor_cast<image::catalogue_actor>(images);
     vms = keep(vms::spawn_vms(system, {}, std::move(around)));
     gateway::system_options options;
     options.streams = &streams;
     options.idle_exit = 60s;
     options.leave = [this] { ++left; };
     itself = keep(gateway::spawn_system(system, vms, operations, std::move(options)));
-    gate = keep(gateway::spawn_gateway(system, vms, operations, itself));
+    gate = keep(gateway::spawn_gateway(system, vms, operations,
+                                       caf::actor_cast<images_facet>(images), itself));
     scheduler.run();
   }
 
@@ -90,12 +91,13 @@ TEST_CASE_METHOD(
     scheduler.run();
     client->receive(
         [&](const hello_reply& reply, const vms_facet& v, const operations_facet& o,
-            const system_facet& d) {
+            const images_facet& i, const system_facet& d) {
           greeted = true;
           CHECK(reply.protocol == protocol_version);
           CHECK(reply.version == this_build().version);
           CHECK((v != nullptr) == (protocol == protocol_version));
           CHECK((o != nullptr) == (protocol == protocol_version));
+          CHECK((i != nullptr) == (protocol == protocol_version));
           CHECK((d != nullptr) == (protocol == protocol_version));
         },
         caf::after(0s) >> [] {});

@@ -96,6 +96,28 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
           [](const work::thunk& t) { t.run(); }};
 }
 
+/// Images that are there at once, without a disk.
+class instant_workshop : public image::workshop {
+public:
+  expected<boot::boot_set> kernel(const storage::progress_fn&, const std::stop_token&) override {
+    return boot::boot_set{"6.1", "/vmlinux", "/initramfs", "/modules"};
+  }
+  expected<image::image_info> ensure(const image_name& name, const storage::progress_fn&,
+                                     const std::stop_token&) override {
+    return image::image_info{name.str(), "/" + name.str() + ".img", 1, "", "", "", {}};
+  }
+  expected<image::image_info> build(const image::recipe& what, const storage::progress_fn& progress,
+                                    const std::stop_token& stop) override {
+    return ensure(*image_name::parse(what.name), progress, stop);
+  }
+  expected<image::recipe> look(const image_name&) override {
+    return fail(errc::not_found, "no such image");
+  }
+  std::vector<image::shelved> list() override { return {}; }
+  void prune(const image_name&) override {}
+  expected<void> remove(const image_name&) override { return {}; }
+};
+
 /// The actor system of one test. Kills what a failed check left alive, since CAF waits for it else.
 struct stage {
   struct config : caf::actor_system_config {
@@ -113,6 +135,11 @@ struct stage {
   std::vector<caf::strong_actor_ptr> cast;
   store::store_actor store =
       keep(store::spawn_store_for_test(system, std::move(*store::database::open(":memory:"))));
+
+  operations::operations_actor operations = keep(operations::spawn_operations(system));
+  image::images_actor images = keep(
+      image::spawn_images(system, {std::make_shared<instant_workshop>(), [](auto task) { task(); },
+                                   [](auto task) { task(); }, operations}));
 
   stage() { system.await_actors_before_shutdown(false); }
   ~stage() {

@@ -29,7 +29,6 @@ struct town : stage {
   script s;
   inbox in;
   std::vector<vm::vm_actor> made;
-  operations::operations_actor operations = keep(operations::spawn_operations(system));
   vms::vms_actor vms;
   client_actor otto = keep(system.spawn(client_behavior, &in));
 
@@ -46,6 +45,7 @@ struct town : stage {
     around.offer_log = [](const std::string& id, bool follow) { return id + (follow ? "+" : ""); };
     around.limits = {4, 8 * GiB};
     around.operations = operations;
+    around.images = caf::actor_cast<image::catalogue_actor>(images);
     around.orphan_life = 20s;
     vms = keep(vms::spawn_vms(system, std::move(found), std::move(around)));
     scheduler.run();

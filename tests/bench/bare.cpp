@@ -4,7 +4,7 @@
 #include "actors/hypervisor/launcher.hpp"
 #include "actors/hypervisor/probe.hpp"
 #include "actors/hypervisor/qemu.hpp"
-#include "actors/image/tiny.hpp"
+#include "actors/image/shelf.hpp"
 #include "actors/vm/capability.hpp"
 
 #include <array>
@@ -132,7 +132,8 @@ expected<bare> bare::make(const fs::path& state, const fs::path& cache, const fs
   auto kernel = boot::ensure_boot_set({cache / "kernels", init, {}}, silent);
   if (!kernel)
     return tl::unexpected(kernel.error());
-  auto image = image::ensure_tiny(state / "images/tiny", silent);
+  auto image =
+      image::ensure_image(state / "images/tiny", {"tiny", image::family::tiny, {}}, silent);
   if (!image)
     return tl::unexpected(image.error());
   auto disk = storage::choose_root_disk(state);

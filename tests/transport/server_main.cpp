@@ -90,6 +90,17 @@ operations_facet::behavior_type operations_of(operations_facet::pointer self) {
   };
 }
 
+images_facet::behavior_type images_of(images_facet::pointer self) {
+  self->set_default_handler(caf::drop);
+  return {
+      [](begin_atom, const image_request& request) {
+        return op_ticket{"op-" + request.name, ""};
+      },
+      [](list_atom) { return std::vector<image_view>{}; },
+      [](delete_atom, const std::string&) {},
+  };
+}
+
 system_facet::behavior_type system_of(system_facet::pointer self) {
   self->set_default_handler(caf::drop);
   return {
@@ -104,16 +115,17 @@ system_facet::behavior_type system_of(system_facet::pointer self) {
 
 gateway_actor::behavior_type gateway(gateway_actor::pointer self, const vms_facet& vms_handle,
                                      const operations_facet& operations_handle,
+                                     const images_facet& images_handle,
                                      const system_facet& system_handle) {
   self->set_default_handler(caf::drop);
   return {
       [=](hello_atom, const hello_request& who)
-          -> caf::result<hello_reply, vms_facet, operations_facet, system_facet> {
+          -> caf::result<hello_reply, vms_facet, operations_facet, images_facet, system_facet> {
         const hello_reply reply{protocol_version, this_build().version, this_build().commit,
                                 this_build().number, static_cast<std::uint32_t>(::getpid())};
         if (who.protocol != protocol_version)
-          return {reply, vms_facet{}, operations_facet{}, system_facet{}};
-        return {reply, vms_handle, operations_handle, system_handle};
+          return {reply, vms_facet{}, operations_facet{}, images_facet{}, system_facet{}};
+        return {reply, vms_handle, operations_handle, images_handle, system_handle};
       },
       [](retire_atom, const hello_request&) -> caf::result<void> {
         return actor::to_error(
@@ -173,7 +185,9 @@ int main(int argc, char** argv) {
   auto vms_handle = system.spawn(vms);
   auto system_handle = system.spawn(system_of);
   auto operations_handle = system.spawn(operations_of);
-  auto gateway_handle = system.spawn(gateway, vms_handle, operations_handle, system_handle);
+  auto images_handle = system.spawn(images_of);
+  auto gateway_handle =
+      system.spawn(gateway, vms_handle, operations_handle, images_handle, system_handle);
   transport::options opts;
   opts.socket = argv[1];
   read_flags(argc, argv, opts);
@@ -186,15 +200,15 @@ int main(int argc, char** argv) {
   opts.refused = [](const transport::client_info&, const std::string& why) {
     tell_test("refused " + why);
   };
-  auto server = transport::publish(system, std::move(opts), gateway_handle,
-                                   {transport::admit(system, vms_handle),
-                                    transport::admit(system, operations_handle),
-                                    transport::admit(system, system_handle)});
+  auto server = transport::publish(
+      system, std::move(opts), gateway_handle,
+      {transport::admit(system, vms_handle), transport::admit(system, operations_handle),
+       transport::admit(system, images_handle), transport::admit(system, system_handle)});
   const auto end_all = [&] {
     for (const auto& each :
          {caf::actor_cast<caf::actor>(vms_handle), caf::actor_cast<caf::actor>(system_handle),
           caf::actor_cast<caf::actor>(operations_handle),
-          caf::actor_cast<caf::actor>(gateway_handle)})
+          caf::actor_cast<caf::actor>(images_handle), caf::actor_cast<caf::actor>(gateway_handle)})
       caf::anon_send_exit(each, caf::exit_reason::kill);
   };
   if (!server) {

@@ -125,7 +125,7 @@ TEST_CASE_METHOD(conversation, "progress arrives in order and before the end") {
 }
 
 TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
-  const auto& [gateway, daemon, vms, operations, system] = self.session;
+  const auto& [gateway, daemon, vms, operations, images, system] = self.session;
   const auto ask = [&](auto... words) {
     return actor::call<stream_ticket>(self.system, self.session.vms, 5s, words...);
   };
@@ -138,6 +138,7 @@ TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
   CHECK(ask(logs_atom::value, logs_request{"vm-1", true})->token == "0");
   CHECK(actor::call<bool>(self.system, self.session.operations, 5s, cancel_atom::value,
                           std::string("op-1")) == true);
+  CHECK(actor::call<std::vector<image_view>>(self.system, images, 5s, list_atom::value));
   CHECK(actor::call<std::vector<vm_view>>(self.system, vms, 5s, list_atom::value)->size() == 2);
   CHECK(
       actor::call<vm_detail>(self.system, vms, 5s, show_atom::value, std::string("abc"))->folder ==
@@ -158,7 +159,7 @@ TEST_CASE_METHOD(conversation, "a large answer arrives whole") {
 
 TEST_CASE_METHOD(conversation,
                  "a client of another protocol learns who the daemon is, and gets no facets") {
-  using answer = std::tuple<hello_reply, vms_facet, operations_facet, system_facet>;
+  using answer = std::tuple<hello_reply, vms_facet, operations_facet, images_facet, system_facet>;
   const auto greeted = actor::call<answer>(self.system, self.session.gateway, 5s, hello_atom::value,
                                            hello_request{protocol_version + 1, "9.9.9", "abc", 1});
   REQUIRE(greeted);

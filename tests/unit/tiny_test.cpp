@@ -1,6 +1,7 @@
 #include "actors/image/tiny.hpp"
 
 #include "actors/image/elf.hpp"
+#include "actors/image/shelf.hpp"
 #include "actors/image/tiny_tree.hpp"
 #include "actors/storage/process.hpp"
 #include "tests/unit/storage_scratch.hpp"
@@ -17,6 +18,8 @@ using storage::check_depth;
 namespace fs = std::filesystem;
 
 namespace {
+
+const recipe tiny{"tiny", family::tiny, {}};
 
 bool have_parts() {
   const auto parts = find_tiny_parts();
@@ -37,12 +40,12 @@ TEST_CASE("tiny holds a shell, tools and dropbear, and nothing that belongs to o
   if (!have_parts())
     return;
   const test::scratch s;
-  const auto made = ensure_tiny(s / "tiny", {});
+  const auto made = ensure_image(s / "tiny", tiny, {});
   INFO(why(made));
   REQUIRE(made);
   CHECK(made->name == "tiny");
   CHECK(made->bytes == tiny_bytes);
-  CHECK(made->sha256 == storage::sha256_file(made->file).value_or(""));
+  CHECK(made->sha256 == storage::sha256_sparse(made->file).value_or(""));
   const auto bin = listing(made->file, "/bin"), sbin = listing(made->file, "/sbin"),
              usr_bin = listing(made->file, "/usr/bin"), etc = listing(made->file, "/etc");
   for (const auto* name : {"/busybox/", "/sh/", "/cat/", "/uname/"})
@@ -89,7 +92,8 @@ TEST_CASE("tiny is made once, also when several want it at the same time") {
     std::vector<std::jthread> threads;
     for (auto& file : files)
       threads.emplace_back([&] {
-        const auto made = ensure_tiny(s / "tiny", [&](auto, auto) { ++builds; });
+        const auto made =
+            ensure_image(s / "tiny", tiny, [&](auto stage, auto) { builds += stage == "image"; });
         file = made ? made->file.string() : describe(made.error());
       });
   }
@@ -102,7 +106,7 @@ TEST_CASE("a damaged tiny is told with what to delete, and deleting it heals") {
   if (!have_parts())
     return;
   const test::scratch s;
-  const auto made = ensure_tiny(s / "tiny", {});
+  const auto made = ensure_image(s / "tiny", tiny, {});
   REQUIRE(made);
   REQUIRE(check_image(s / "tiny", check_depth::digest));
   SECTION("cut short") { fs::resize_file(made->file, 1 << 20); }
@@ -111,25 +115,25 @@ TEST_CASE("a damaged tiny is told with what to delete, and deleting it heals") {
     std::fstream(made->file, std::ios::in | std::ios::out).seekp(5000).put('x');
   }
   SECTION("manifest cut") { fs::resize_file(s / "tiny/manifest.json", 20); }
-  for (const auto& seen : {check_image(s / "tiny"), ensure_tiny(s / "tiny", {})}) {
+  for (const auto& seen : {check_image(s / "tiny"), ensure_image(s / "tiny", tiny, {})}) {
     REQUIRE(code(seen) == errc::corrupted);
     CHECK(seen.error().remedy.find((s / "tiny").string()) != std::string::npos);
   }
   fs::remove_all(s / "tiny");
-  CHECK(ensure_tiny(s / "tiny", {}));
+  CHECK(ensure_image(s / "tiny", tiny, {}));
 }
 
 TEST_CASE("an image that is made again leaves the older one to the VMs that stand on it") {
   if (!have_parts())
     return;
   const test::scratch s;
-  const auto old = ensure_tiny(s / "tiny", {});
+  const auto old = ensure_image(s / "tiny", tiny, {});
   REQUIRE(old);
-  REQUIRE(build_tiny(s / "tiny", {}));
+  REQUIRE(build_image(s / "tiny", tiny, {}));
   const auto now = check_image(s / "tiny");
   REQUIRE(now);
   CHECK(fs::exists(old->file));
-  CHECK(storage::sha256_file(old->file).value_or("") == old->sha256);
+  CHECK(storage::sha256_sparse(old->file).value_or("") == old->sha256);
 }
 
 TEST_CASE("a build that is stopped leaves no image") {
@@ -137,8 +141,8 @@ TEST_CASE("a build that is stopped leaves no image") {
     return;
   const test::scratch s;
   std::stop_source source;
-  const auto made = ensure_tiny(
-      s / "tiny", [&](auto, auto) { source.request_stop(); }, source.get_token());
+  const auto made = ensure_image(
+      s / "tiny", tiny, [&](auto, auto) { source.request_stop(); }, source.get_token());
   CHECK(code(made) == errc::cancelled);
   CHECK(test::names_in(s / "tiny") == std::vector<std::string>{"build.lock"});
 }

@@ -1,5 +1,5 @@
 #include "actors/vm/capability.hpp"
-#include "actors/vm/ids.hpp"
+#include "actors/operations/ids.hpp"
 #include "actors/vm/rules.hpp"
 
 #include <catch2/catch.hpp>
@@ -147,10 +147,10 @@ TEST_CASE("clients may ask for verbs by their names only") {
 TEST_CASE("ids are inside their grammar and do not repeat") {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
-    const auto id = random_hex(12);
+    const auto id = operations::random_hex(12);
     CHECK(vm_id::parse(id));
     seen.insert(id);
   }
   CHECK(seen.size() == 1000);
-  CHECK(new_operation_id().size() == 9);
+  CHECK(operations::new_operation_id().size() == 9);
 }

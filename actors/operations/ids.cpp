@@ -1,10 +1,10 @@
-#include "actors/vm/ids.hpp"
+#include "actors/operations/ids.hpp"
 
 #include <array>
 #include <stdexcept>
 #include <sys/random.h>
 
-namespace banger::vm {
+namespace banger::operations {
 
 std::string random_hex(unsigned digits) {
   std::array<unsigned char, 32> bytes{};
@@ -21,4 +21,4 @@ std::string random_hex(unsigned digits) {
 
 std::string new_operation_id() { return "op-" + random_hex(6); }
 
-} // namespace banger::vm
+} // namespace banger::operations

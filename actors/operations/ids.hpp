@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace banger::vm {
+namespace banger::operations {
 
 /// `digits` lower-case hexadecimal digits from the host's generator.
 std::string random_hex(unsigned digits);
@@ -11,4 +11,4 @@ std::string random_hex(unsigned digits);
 /// op-xxxxxx
 std::string new_operation_id();
 
-} // namespace banger::vm
+} // namespace banger::operations

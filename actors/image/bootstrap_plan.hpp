@@ -1,0 +1,61 @@
+// mmdebstrap: how it is called, what it says while it works, why it failed. Pure.
+#pragma once
+
+#include "actors/image/apt_sources.hpp"
+#include "actors/image/recipe.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace banger::image {
+
+/// How a system is installed into a folder without being it.
+enum class bootstrap_mode : std::uint8_t {
+  root,
+  unshare,    ///< in a user namespace, with the user's subordinate ids
+  fakechroot, ///< by preloaded libraries: works anywhere, also in a chroot or a container
+};
+std::string_view to_string(bootstrap_mode mode);
+
+/// What this host offers.
+struct bootstrap_facts {
+  bool root = false;
+  bool mmdebstrap = false;
+  std::string namespaces; ///< empty: `unshare` works; else why not
+  bool fakechroot = false, fakeroot = false;
+};
+
+/// The best that works. `unavailable` names all that is missing and how to get it.
+expected<bootstrap_mode> choose_mode(const bootstrap_facts& facts);
+
+struct bootstrap_plan {
+  bootstrap_mode mode = bootstrap_mode::root;
+  recipe what;
+  apt_sources from;
+  std::filesystem::path options_file; ///< holds `from.options`; empty: there are none
+};
+
+/// mmdebstrap's arguments; the archive comes on its standard output.
+std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan);
+
+/// Reads what mmdebstrap says, line by line.
+class bootstrap_watch {
+public:
+  /// What is going on, for people, when that has changed: "packages: unpacking 12 of 142".
+  std::optional<std::string> hear(std::string_view line);
+  /// What went wrong, if it failed; `f` is how its process ended.
+  failure explain(const failure& f, std::string_view suite) const;
+
+private:
+  std::string detail();
+
+  unsigned part_ = 0, all_ = 0, fetched_ = 0, unpacked_ = 0, configured_ = 0;
+  std::string doing_, told_;
+  std::vector<std::string> errors_; ///< the first few
+};
+
+} // namespace banger::image

@@ -1,0 +1,77 @@
+// The state behind the images actor (images.hpp). A task is a kernel or an image that is being
+// made; parties wait for it. The story of a VM that wants an image is join (kernel) → settle → join
+// (image) → settle.
+#pragma once
+
+#include "actors/image/images.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+
+namespace banger::image {
+
+class images_state : public actor::state_base {
+public:
+  static inline const char* name = "images";
+
+  void init(images_actor::pointer self, image_crew crew);
+  void meet(const messages::vms_facet& vms) { vms_ = vms; }
+
+  caf::result<image_set_ptr> ensure(const std::string& wanted, const note_listener& listener);
+  void leave(const note_listener& listener);
+  caf::result<messages::op_ticket> begin(const messages::image_request& request);
+  caf::result<bool> cancel(const std::string& op);
+  caf::result<std::vector<messages::image_view>> list();
+  caf::result<void> remove(const std::string& wanted);
+  caf::result<void> known(const std::string& wanted);
+
+private:
+  using clock = std::chrono::steady_clock;
+  using set_promise = caf::typed_response_promise<image_set_ptr>;
+  using boot_set_ptr = std::shared_ptr<const boot::boot_set>;
+
+  /// Who waits: a VM (with an answer to give and a listener) or an operation.
+  struct party {
+    std::string image;
+    std::optional<set_promise> answer;
+    note_listener listener;
+    boot_set_ptr kernel; ///< the VM's; comes before the image
+    std::string op;
+    clock::time_point began;
+  };
+
+  struct task {
+    std::optional<recipe> build; ///< to be made whatever is there; none: made if it is not there
+    std::vector<party> parties;
+    std::vector<party> leaving; ///< operations that were cancelled, told when all is undone
+    std::stop_source stop;
+  };
+
+  struct product {
+    boot_set_ptr kernel;
+    std::optional<image_info> image;
+  };
+
+  void join(const std::string& key, party who);
+  void start(const std::string& key);
+  void spread(const std::string& key, const note& news);
+  void settle(const std::string& key, const expected<product>& made);
+  void conclude(party who, const expected<product>& made);
+  void end(const party& who, const failure* why);
+  void stop_if_alone(task& t);
+  messages::op_ticket order(const recipe& what, const messages::client_actor& asker);
+  void prune(const std::string& image);
+
+  template <class Then>
+  void with_vms(Then then);
+  template <class Job, class Then>
+  void submit(const run_fn& where, Job job, Then then);
+
+  images_actor::pointer self_ = nullptr;
+  image_crew crew_;
+  messages::vms_facet vms_;
+  std::map<std::string, task> tasks_; ///< by image; the kernel has no name
+};
+
+} // namespace banger::image

@@ -54,7 +54,7 @@ struct verb_request {
 
 struct exec_request {
   std::string ref;
-  std::vector<std::string> argv;
+  std::vector<std::string> argv; ///< empty: root's login shell, only with `tty`
   std::vector<std::string> env; ///< NAME=value
   std::string cwd;
   bool has_stdin = true;

@@ -31,16 +31,19 @@ TEST_CASE("a shell in a VM feels like one that is here", "[vm][terminal]") {
   const std::string text = "gr\xc3\xbcn \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\xa6\x80";
   CHECK(says(t, "printf '%s|\\n' \"" + text + "\"", text + "|"));
   // Ctrl-C is for the command in the guest, not for us.
-  t.type("sleep 1000\r");
-  t.look_for(milliseconds(500));
+  CHECK(says(t, "echo go''ing; sleep 1000", "going"));
+  t.look_for(milliseconds(300));
   t.type("\x03");
   CHECK(says(t, "echo still''-here", "still-here"));
-  t.type("sleep 1000\r");
-  t.look_for(milliseconds(500));
+  CHECK(says(t, "echo go''ing; sleep 1000", "going"));
+  t.look_for(milliseconds(300));
   t.type("\x1a");
   CHECK(t.sees("Stopped"));
-  CHECK(says(t, "kill %1; wait; echo jobs''-done", "jobs-done"));
-  t.type("cat\r");
+  t.type("fg\r");
+  t.look_for(milliseconds(500));
+  t.type("\x03");
+  CHECK(says(t, "jobs; echo jobs''-done", "jobs-done"));
+  CHECK(says(t, "echo go''ing; cat", "going"));
   t.look_for(milliseconds(300));
   t.type("\x1c");
   CHECK(t.sees("Quit"));
@@ -171,6 +174,7 @@ TEST_CASE("when there is no way back to the daemon, the terminal is given back",
   CHECK(t.cooked());
   CHECK_THAT(t.shown(), Contains("chmod 700"));
   std::filesystem::permissions(h.runtime(), std::filesystem::perms(0700));
+  CHECK(h.list().size() == 1);
 }
 
 TEST_CASE("a guest that is switched off in a shell is told, and the terminal given back",

@@ -168,7 +168,8 @@ caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  if (request.argv.empty() || request.argv.front().empty())
+  // Without any word it is the login shell, which wants a terminal.
+  if (request.argv.empty() ? !request.tty : request.argv.front().empty())
     return actor::to_error({errc::bad_request, "there is no command to execute", {}, {}, {}});
   return self_->delegate(vms_.at(*id).actor, exec_atom::value, request);
 }

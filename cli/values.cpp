@@ -137,19 +137,9 @@ expected<std::string> cwd_value(const std::string& text) {
 }
 
 expected<std::string> signal_value(std::string_view text) {
-  std::string name(text);
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  if (name.starts_with("SIG"))
-    name.erase(0, 3);
-  std::string all = "|" + std::string(kill_signals) + "|";
-  if (!name.empty() && name.find('|') == std::string::npos &&
-      all.find("|" + name + "|") != std::string::npos)
-    return name;
-  std::replace(all.begin(), all.end(), '|', ' ');
-  return bad("--signal", "invalid signal " + in_quotes(text),
-             "it must be one of" + all.substr(0, all.size() - 1));
+  if (auto known = parse_signal(text); !known)
+    return bad("--signal", "invalid signal " + in_quotes(text), known.error().remedy);
+  return std::string(text);
 }
 
 std::vector<std::string> terminal_env(const std::vector<std::string>& given,

@@ -34,7 +34,7 @@ expected<std::uint64_t> disk_value(std::string_view text);
 /// `NAME=value` as it is; `NAME` gets its value from our own environment.
 expected<std::string> env_value(const std::string& text, const surroundings& around);
 expected<std::string> cwd_value(const std::string& text);
-/// A signal for a hypervisor, in any case, with or without "SIG": its name without.
+/// A signal for a hypervisor (`parse_signal`), as it was written.
 expected<std::string> signal_value(std::string_view text);
 inline constexpr std::string_view kill_signals = "KILL|TERM|INT|HUP|QUIT|USR1|USR2|ABRT";
 /// What a command with a terminal must know of ours: TERM and COLORTERM, unless `given` has them.

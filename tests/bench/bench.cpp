@@ -1,7 +1,9 @@
 // Measures and prints; judges nothing. Floors and figures come from the same run, in turn, so that
 // a busy machine is busy for both.
 #include "tests/bench/bare.hpp"
+#include "tests/bench/daily.hpp"
 #include "tests/bench/table.hpp"
+#include "tests/bench/timing.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 
@@ -21,32 +23,6 @@ using test::words;
 
 constexpr int rounds = 15;
 constexpr std::uint64_t MB = 1'000'000;
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::cerr << "bench: " << why << '\n';
-  std::exit(1);
-}
-
-std::string text(const char* form, double value) {
-  char out[64];
-  std::snprintf(out, sizeof out, form, value);
-  return out;
-}
-
-// Milliseconds that a whole process takes, from fork to its end.
-double time_of(const test::program& p) {
-  const auto begun = test::clock::now();
-  test::child c(p);
-  c.end_input();
-  if (const int status = c.wait(test::boot_time); status != 0)
-    give_up(p.argv[0] + " ended with " + std::to_string(status) + ": " + c.err());
-  return std::chrono::duration<double, std::milli>(test::clock::now() - begun).count();
-}
-
-void must(test::home& h, const words& args) {
-  if (const auto r = h.banger(args); r.status != 0)
-    give_up("banger " + args[0] + " " + args[1] + ": " + r.err);
-}
 
 double sum_of_our_stages(const json& shown) {
   double sum = 0;
@@ -173,6 +149,10 @@ void bench_all() {
   print_head();
   bench_cold_run(h);
   bench_our_steps(h);
+  must(h, {"image", "build"});
+  bench_default_image(h);
+  bench_boot(h);
+  bench_daemon_start();
   must(h, {"vm", "create", "--image", "tiny", "--name", "warm", "--memory", "256"});
   must(h, {"vm", "exec", "warm", "--", "true"});
   bench_commands(h);

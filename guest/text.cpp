@@ -126,7 +126,7 @@ std::string login_shell(std::string_view passwd) {
   for (const auto& line : split(passwd, '\n')) {
     if (!line.starts_with("root:"))
       continue;
-    const auto shell = line.substr(line.rfind(':') + 1);
+    auto shell = line.substr(line.rfind(':') + 1);
     if (std::count(line.begin(), line.end(), ':') == 6 && shell.starts_with('/'))
       return shell;
   }

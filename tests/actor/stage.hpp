@@ -86,7 +86,7 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
           [s](vm::adopt_atom, const vm::record_ptr&) { s->said.emplace_back("adopt"); },
           abort,
           [s](vm::open_atom, const messages::exec_request& x) {
-            s->said.push_back("open " + x.argv.front());
+            s->said.push_back("open " + (x.argv.empty() ? "-" : x.argv.front()));
             return messages::stream_ticket{"token", x.ref, 1};
           },
           [s](vm::open_atom, const messages::attach_request& x) {

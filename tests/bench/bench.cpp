@@ -6,6 +6,7 @@
 #include "tests/bench/timing.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
+#include "tests/support/pty.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -122,6 +123,37 @@ void bench_streams(test::home& h) {
             "", ">= 100");
 }
 
+// Milliseconds from a key to its echo.
+void add_echo(test::at_terminal& t, figures& to, std::size_t nth) {
+  // `cat` gives every line back; what is still to come of it is not the next key's echo.
+  const bool newline = nth % 60 == 59;
+  const auto begun = test::clock::now();
+  t.type(newline ? "\r" : "k");
+  if (!t.sees(newline ? "\n" : "k"))
+    give_up("a key has no echo");
+  to.push_back(std::chrono::duration<double, std::milli>(test::clock::now() - begun).count());
+  if (newline && !t.sees("\n"))
+    give_up("a line does not come back");
+  t.look_for(test::milliseconds(10));
+}
+
+// Here the terminal's driver echoes, there the guest's.
+void bench_keys(test::home& h) {
+  constexpr std::size_t keys = 600;
+  auto exec = h.command({"vm", "exec", "-t", "warm", "--", "cat"});
+  exec.env["TERM"] = "xterm";
+  test::at_terminal here({{"cat"}, h.env}), there(exec);
+  if (!there.eventually_cooked(false, test::boot_time))
+    give_up("no terminal session: " + there.shown());
+  pairs echo;
+  for (std::size_t i = 0; i < keys; ++i) {
+    add_echo(here, echo.floor, i);
+    add_echo(there, echo.ours, i);
+  }
+  print_row("keystroke echo (floor: a terminal here) [ms]", tail(echo.floor), tail(echo.ours),
+            text("%+.2f", echo.over()), "p99 <= 10");
+}
+
 void bench_memory(test::home& h) {
   const auto vmm = h.show("warm").at("pid").get<pid_t>();
   const double guest_mib = static_cast<double>(test::status_number(vmm, "VmRSS")) / 1024;
@@ -156,6 +188,7 @@ void bench_all() {
   must(h, {"vm", "create", "--image", "tiny", "--name", "warm", "--memory", "256"});
   must(h, {"vm", "exec", "warm", "--", "true"});
   bench_commands(h);
+  bench_keys(h);
   bench_streams(h);
   bench_memory(h);
   h.close();

@@ -31,6 +31,7 @@ public:
     p.argv = {"tmux", "-S", home_.top() / "tmux", "-f", "/dev/null"};
     p.argv.insert(p.argv.end(), args.begin(), args.end());
     p.env["TERM"] = "xterm-256color";
+    p.env["SHELL"] = "/bin/sh"; // the test's user has none that would run anything
     return run(p, {}, short_time).out;
   }
   void type(const std::string& line) { (*this)({"send-keys", "-t", "x", line, "Enter"}); }
@@ -108,6 +109,7 @@ TEST_CASE("after a newline ~. leaves, ~? helps and ~~ is a ~, unless --escape sa
   at_terminal none(at(h, {"vm", "shell", "a", "--escape", "none", "-q"}));
   REQUIRE(ready(none));
   CHECK(says(none, "~.; echo st''ays", "stays"));
+  CHECK(ready(none));
   none.type("\x04");
   none.wait(short_time);
   CHECK(none.cooked());

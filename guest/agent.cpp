@@ -23,7 +23,7 @@ constexpr std::uint64_t init_grace_ms = 60'000;
 } // namespace
 
 agent::agent(loop& events, std::vector<std::string> modules, notes said)
-    : events_(events), setup_(events, std::move(modules)) {
+    : events_(events), setup_(events, std::move(modules)), boot_(events) {
   for (auto& line : said)
     setup_.note(std::move(line));
 }
@@ -109,6 +109,7 @@ void agent::hear_channel(const frame_view& f) {
     if (const auto body = decode<disk_body>(f.payload))
       return grow(*body);
     break;
+  case frame_type::await_boot: return await_boot();
   case frame_type::poweroff: ending_ = true; return;
   default: break;
   }
@@ -126,6 +127,12 @@ void agent::grow(const disk_body& disk) {
     if (!bytes)
       return fail(frame_type::grow, 0, bytes.error());
     channel_.send(frame_type::grown, 0, encode(grown_body{*bytes}));
+  });
+}
+
+void agent::await_boot() {
+  boot_.begin(::getpid() == 1 ? std::string() : setup_.order().init, [this](std::string state) {
+    channel_.send(frame_type::booted, 0, encode(booted_body{std::move(state)}));
   });
 }
 
@@ -259,9 +266,10 @@ done agent::watch_signals() {
 void agent::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
-    for (auto& [id, s] : sessions_)
-      if (s->pid() == pid)
-        s->child_ended(status);
+    if (!boot_.child_ended(pid))
+      for (auto& [id, s] : sessions_)
+        if (s->pid() == pid)
+          s->child_ended(status);
 }
 
 void agent::end() {

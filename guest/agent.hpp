@@ -1,6 +1,7 @@
 // Who answers the host: reads frames, keeps the sessions, says what happened.
 #pragma once
 
+#include "guest/boot.hpp"
 #include "guest/channel.hpp"
 #include "guest/session.hpp"
 #include "guest/setup.hpp"
@@ -31,6 +32,7 @@ private:
   void reidentify(const frame_view& f, const configure_body& order);
   void grow(const disk_body& disk);
   done hand_over();
+  void await_boot();
   void open(const frame_view& f);
   bool next_frame(std::string& out, std::size_t room);
 
@@ -42,6 +44,7 @@ private:
   loop& events_;
   channel channel_;
   setup setup_;
+  boot_watch boot_;
   std::map<std::uint32_t, std::unique_ptr<session>> sessions_;
   std::uint32_t last_served_ = 0;
   std::uint64_t epoch_ = 0;

@@ -132,4 +132,8 @@ bool alive(const process_id& process);
 /// `deadline_ms`. "Already gone" is success. Blocks. `timed_out`, `unauthorized`.
 expected<void> kill_and_wait(const process_id& process, int deadline_ms);
 
+/// The same, but with `signal` first: SIGKILL follows if it lives on after `patience_ms`.
+expected<void> signal_and_wait(const process_id& process, int signal, int patience_ms,
+                               int deadline_ms);
+
 } // namespace banger::hypervisor

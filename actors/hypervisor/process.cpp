@@ -94,7 +94,30 @@ expected<unique_fd> open_process(const process_id& process) {
   return pidfd;
 }
 
-expected<void> kill_and_wait(const process_id& process, int deadline_ms) {
+namespace {
+
+expected<void> send_signal(int pidfd, int signal, const std::string& name) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U) == 0 || errno == ESRCH)
+    return {};
+  if (errno == EPERM)
+    return fail(errc::unauthorized, "may not end " + name, "it runs as another user",
+                "run bangerd as the user who started the VM");
+  return fail_errno("cannot end " + name, errno);
+}
+
+bool ends_within(int pidfd, int deadline_ms) {
+  pollfd ready{pidfd, POLLIN, 0};
+  int count = 0;
+  do
+    count = ::poll(&ready, 1, deadline_ms);
+  while (count < 0 && errno == EINTR);
+  return count > 0;
+}
+
+} // namespace
+
+expected<void> signal_and_wait(const process_id& process, int signal, int patience_ms,
+                               int deadline_ms) {
   auto pidfd = open_process(process);
   if (!pidfd) {
     if (pidfd.error().code == errc::not_found)
@@ -102,23 +125,22 @@ expected<void> kill_and_wait(const process_id& process, int deadline_ms) {
     return tl::unexpected(pidfd.error());
   }
   const auto name = "process " + std::to_string(process.pid);
-  if (::syscall(SYS_pidfd_send_signal, pidfd->get(), SIGKILL, nullptr, 0U) != 0) {
-    if (errno == ESRCH)
+  if (signal != SIGKILL) {
+    if (auto ok = send_signal(pidfd->get(), signal, name); !ok)
+      return ok;
+    if (ends_within(pidfd->get(), patience_ms))
       return {};
-    if (errno == EPERM)
-      return fail(errc::unauthorized, "may not end " + name, "it runs as another user",
-                  "run bangerd as the user who started the VM");
-    return fail_errno("cannot end " + name, errno);
   }
-  pollfd ready{pidfd->get(), POLLIN, 0};
-  int count = 0;
-  do
-    count = ::poll(&ready, 1, deadline_ms);
-  while (count < 0 && errno == EINTR);
-  if (count <= 0)
-    return fail(errc::timed_out, name + " did not end after SIGKILL",
-                "it hangs in the host's kernel, for example on a disk that does not answer");
-  return {};
+  if (auto ok = send_signal(pidfd->get(), SIGKILL, name); !ok)
+    return ok;
+  if (ends_within(pidfd->get(), deadline_ms))
+    return {};
+  return fail(errc::timed_out, name + " did not end after SIGKILL",
+              "it hangs in the host's kernel, for example on a disk that does not answer");
+}
+
+expected<void> kill_and_wait(const process_id& process, int deadline_ms) {
+  return signal_and_wait(process, SIGKILL, 0, deadline_ms);
 }
 
 expected<void> write_record(const fs::path& file, const process_record& record) {

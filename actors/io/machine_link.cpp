@@ -46,6 +46,7 @@ public:
     request(frame_type::configure, guest::encode(body));
   }
   void grow(guest::disk_body disk) override { request(frame_type::grow, guest::encode(disk)); }
+  void await_boot() override { request(frame_type::await_boot, {}); }
   void poweroff() override { request(frame_type::poweroff, {}); }
   void acpi_powerdown() override { command("system_powerdown"); }
   void quit() override { command("quit"); }

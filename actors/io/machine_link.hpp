@@ -25,6 +25,9 @@ struct configured {
 struct grown {
   guest::grown_body body;
 };
+struct booted {
+  guest::booted_body body;
+}; ///< the answer to `await_boot`
 struct refused {
   guest::failed_body body;
 };                  ///< the guest could not do what was asked (channel requests)
@@ -41,8 +44,8 @@ struct exited {
 } // namespace event
 
 using link_event =
-    std::variant<event::hello, event::configured, event::grown, event::refused, event::stopping,
-                 event::channel_lost, event::console_grew, event::exited>;
+    std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
+                 event::stopping, event::channel_lost, event::console_grew, event::exited>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.
@@ -53,6 +56,7 @@ public:
   virtual ~machine_link() = default;
   virtual void configure(guest::configure_body body) = 0;
   virtual void grow(guest::disk_body disk) = 0;
+  virtual void await_boot() = 0;     ///< `booted` comes when the image's init is done
   virtual void poweroff() = 0;       ///< by the agent
   virtual void acpi_powerdown() = 0; ///< by QMP system_powerdown
   virtual void quit() = 0;           ///< by QMP quit

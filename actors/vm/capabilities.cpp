@@ -59,6 +59,7 @@ expected<void> make_root(build& b, const std::stop_token& stop) {
     return tl::unexpected(root.error());
   b.vm.machine.root_disk = storage::to_string(root->kind);
   b.vm.machine.image_file = b.image.file.string();
+  b.vm.machine.init = b.image.init;
   return {};
 }
 
@@ -106,6 +107,7 @@ void shape_identity(build& b) {
   b.guest.hostname = b.vm.name.str();
   b.guest.machine_id = b.vm.machine_id;
   b.guest.authorized_keys = b.site.authorized_keys;
+  b.guest.init = b.vm.machine.init;
   b.guest.seed.resize(64);
   // Does not fail for 64 bytes once the host's generator is seeded (getrandom(2)).
   if (::getrandom(b.guest.seed.data(), b.guest.seed.size(), 0) < 0)

@@ -16,9 +16,11 @@ step_table compose(const std::vector<capability>& all) {
   table.start.push_back({"launch", "starting the hypervisor", true, true});
   table.start.push_back({"hello", "booting the kernel", false, true});
   table.start.push_back({"configure", "mounting disks, setting the guest's identity", false, true});
+  table.start.push_back({"boot", "waiting for the image's init", false, false, true});
   const step kill{"kill", "ending the hypervisor"};
   const step release{"release", "letting go of sockets"};
   table.stop = {{"shutdown", "waiting for the guest to sync and power off", false}, release};
+  table.kill = {kill, release};
   table.remove = {kill, release, {"files", "removing disks and logs"}};
   table.sweep = {kill, release};
   return table;

@@ -3,12 +3,14 @@
 #include "actors/vm/machine_state.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 namespace banger::vm {
 
 using namespace std::chrono_literals;
 
 constexpr auto kill_budget = 10s;
+constexpr auto signal_patience = 5s; ///< of a kill with another signal, before SIGKILL
 
 void machine_state::init(machine_actor::pointer self, const machine_room& room,
                          machine_listener owner) {
@@ -38,6 +40,7 @@ void machine_state::take_up(const step_request& request) {
     stop_ = {};
   }
   build_->vm = *request.vm;
+  signal_ = request.signal;
 }
 
 void machine_state::dispatch(const std::string& step) {
@@ -51,6 +54,8 @@ void machine_state::dispatch(const std::string& step) {
     return greet();
   if (step == "configure")
     return configure();
+  if (step == "boot")
+    return await_boot();
   if (step == "shutdown")
     return shut_down();
   if (step == "kill")
@@ -89,7 +94,7 @@ void machine_state::abort() {
     actor::tell(self_, room_.images, image::leave_atom::value,
                 caf::actor_cast<image::note_listener>(machine_actor(self_)));
   if (waits_for_ == waiting::image || waits_for_ == waiting::hello ||
-      waits_for_ == waiting::configured)
+      waits_for_ == waiting::configured || waits_for_ == waiting::booted)
     finish(fail(errc::cancelled, "the start was cancelled"));
 }
 
@@ -142,11 +147,13 @@ void machine_state::get_image() {
 
 namespace {
 
-expected<void> end_process(const build& b) {
+int ms(std::chrono::milliseconds t) { return static_cast<int>(t.count()); }
+
+expected<void> end_process(const build& b, int signal = SIGKILL) {
   if (b.vm.machine.process.pid == 0)
     return {};
-  return hypervisor::kill_and_wait(b.vm.machine.process,
-                                   std::chrono::milliseconds(kill_budget).count());
+  return hypervisor::signal_and_wait(b.vm.machine.process, signal, ms(signal_patience),
+                                     ms(kill_budget));
 }
 
 } // namespace
@@ -196,7 +203,8 @@ void machine_state::connect(hypervisor::running_machine machine) {
 }
 
 void machine_state::kill() {
-  in_pool([b = build_] { return end_process(*b); },
+  const int signal = signal_ == 0 ? SIGKILL : signal_;
+  in_pool([b = build_, signal] { return end_process(*b, signal); },
           [this](expected<void> outcome) {
             if (outcome)
               build_->vm.machine.process = {};

@@ -15,6 +15,7 @@ struct step_request {
   std::string name; ///< of the step
   verb for_verb = verb::start;
   record_ptr vm;
+  int signal = 0; ///< of a kill; 0: SIGKILL
 };
 
 /// The hypervisor ended by itself.

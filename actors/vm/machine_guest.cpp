@@ -12,7 +12,10 @@ using namespace std::chrono_literals;
 // How long a stage may be silent, and how long it may take in all.
 constexpr auto boot_quiet = 25s, boot_at_most = 90s;
 constexpr auto configure_quiet = 25s, configure_at_most = 90s;
-constexpr auto poweroff_budget = 10s, quit_budget = 3s;
+// An image's init stops its services one after the other, and its guest ends it after a minute.
+constexpr auto poweroff_quiet = 10s, poweroff_at_most = 75s;
+constexpr auto button_budget = 10s, quit_budget = 3s;
+constexpr auto init_at_most = 300s;
 constexpr auto adopt_patience = 700ms, adopt_pause = 50ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s;
@@ -40,6 +43,13 @@ void machine_state::configure() {
   await(waiting::configured, configure_quiet, configure_at_most);
 }
 
+void machine_state::await_boot() {
+  if (!link_)
+    return finish_with_evidence(errc::operation_failed, ended_unasked);
+  link_->await_boot();
+  await(waiting::booted, init_at_most, init_at_most);
+}
+
 void machine_state::shut_down() {
   pressure_ = 0;
   // A guest that was just taken over may need a moment before it can be asked to sync.
@@ -48,17 +58,24 @@ void machine_state::shut_down() {
   press_on();
 }
 
-// The ladder of a stop: ask the guest, then QEMU, then take it away.
+// The ladder of a stop: ask the agent, press the power button, ask QEMU, take it away.
 void machine_state::press_on() {
   if (!link_)
     return kill();
+  const bool has_init = !build_->vm.machine.init.empty();
   switch (pressure_++) {
   case 0:
     if (!hello_)
       return press_on();
     link_->poweroff();
-    return await(waiting::exit, poweroff_budget, poweroff_budget);
-  case 1: link_->quit(); return await(waiting::exit, quit_budget, quit_budget);
+    return await(waiting::exit, poweroff_quiet, has_init ? poweroff_at_most : poweroff_quiet);
+  case 1:
+    // Only an init listens to the button; one that said it goes down has had its time.
+    if (!has_init || stopping_)
+      return press_on();
+    link_->acpi_powerdown();
+    return await(waiting::exit, button_budget, button_budget);
+  case 2: link_->quit(); return await(waiting::exit, quit_budget, quit_budget);
   default: return kill();
   }
 }
@@ -180,6 +197,10 @@ void machine_state::out_of_time() {
     return press_on();
   const auto seconds =
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(quiet_).count());
+  if (waits_for_ == waiting::booted)
+    return finish(fail(errc::timed_out, "the image's init is not done after " + seconds + " s", {},
+                       "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
+                           " -- systemctl list-jobs` tells what it waits for"));
   const auto* stage =
       waits_for_ == waiting::hello ? "the guest did not boot" : "the guest did not mount its disks";
   finish_with_evidence(errc::timed_out, std::string(stage) + " within " + seconds + " s");
@@ -193,11 +214,17 @@ void machine_state::heard(io::link_event event) {
   } else if (std::holds_alternative<io::event::configured>(event)) {
     if (waits_for_ == waiting::configured)
       finish({});
+  } else if (auto* booted = std::get_if<io::event::booted>(&event)) {
+    heard_booted(booted->body.state);
   } else if (auto* refused = std::get_if<io::event::refused>(&event)) {
     if (waits_for_ == waiting::configured)
       finish(fail(errc::operation_failed, "the guest could not be configured", refused->body.text));
+    else if (waits_for_ == waiting::booted)
+      finish(fail(errc::operation_failed, "the guest cannot tell when it is booted",
+                  refused->body.text));
   } else if (std::holds_alternative<io::event::stopping>(event)) {
     stopping_ = true;
+    quiet_until_ = at_the_latest_; // it has synced; what is left may be silent
   } else if (std::holds_alternative<io::event::channel_lost>(event)) {
     hello_.reset();
   } else if (auto* ended = std::get_if<io::event::exited>(&event)) {
@@ -210,6 +237,14 @@ void machine_state::heard_hello(guest::hello_body body) {
   taken_over();
   if (waits_for_ == waiting::hello)
     finish({});
+}
+
+void machine_state::heard_booted(const std::string& state) {
+  if (waits_for_ != waiting::booted)
+    return;
+  if (state != "running")
+    pass_on({"boot", "the image's init says that the system is " + state});
+  finish({});
 }
 
 void machine_state::heard_end(const std::string& last_lines) {

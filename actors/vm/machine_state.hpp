@@ -29,7 +29,7 @@ private:
   using clock = std::chrono::steady_clock;
 
   /// What the running step waits for the guest or the hypervisor to do.
-  enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, exit };
+  enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, booted, exit };
 
   void take_up(const step_request& request);
   void dispatch(const std::string& step);
@@ -40,6 +40,7 @@ private:
   void connect(hypervisor::running_machine machine);
   void greet();
   void configure();
+  void await_boot();
   void shut_down();
   void press_on();
   void kill();
@@ -61,6 +62,7 @@ private:
 
   void heard(io::link_event event);
   void heard_hello(guest::hello_body body);
+  void heard_booted(const std::string& state);
   void heard_end(const std::string& last_lines);
   void finish_with_evidence(errc code, const std::string& what);
   const host_step* find_host_step(const std::string& step) const;
@@ -83,6 +85,7 @@ private:
   std::shared_ptr<io::machine_link> link_;
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
+  int signal_ = 0;        ///< of a kill; 0: SIGKILL
   bool stopping_ = false; ///< the guest said that it goes down
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
@@ -92,7 +95,7 @@ private:
   std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant
   milliseconds quiet_{};   ///< how long nothing may happen
   clock::time_point quiet_until_, at_the_latest_;
-  int pressure_ = 0; ///< of a shutdown: agent, then QMP, then SIGKILL
+  int pressure_ = 0; ///< of a shutdown: agent, power button, QMP, SIGKILL
 };
 
 } // namespace banger::vm

@@ -66,17 +66,12 @@ std::string runtime_to_json(const record& r) {
   auto stages = json::array();
   for (const auto& s : m.last_start)
     stages.push_back({{"name", s.name}, {"micros", s.micros}, {"ours", s.ours}});
-  return json{{"pid", m.process.pid},
-              {"start_time", m.process.start_time},
-              {"boot_id", m.process.boot_id},
-              {"root_disk", m.root_disk},
-              {"image_file", m.image_file},
-              {"hypervisor", m.hypervisor},
-              {"confinement", m.confinement},
-              {"kernel", m.kernel},
-              {"start_retries", m.start_retries},
-              {"last_start", stages},
-              {"last_error", r.last_error},
+  return json{{"pid", m.process.pid},         {"start_time", m.process.start_time},
+              {"boot_id", m.process.boot_id}, {"root_disk", m.root_disk},
+              {"image_file", m.image_file},   {"init", m.init},
+              {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
+              {"kernel", m.kernel},           {"start_retries", m.start_retries},
+              {"last_start", stages},         {"last_error", r.last_error},
               {"machine_id", r.machine_id}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -89,6 +84,7 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
                  in.at("boot_id").get<std::string>()};
     m.root_disk = in.at("root_disk").get<std::string>();
     m.image_file = in.at("image_file").get<std::string>();
+    m.init = in.value("init", ""); // rows of 0.1 have none
     m.hypervisor = in.at("hypervisor").get<std::string>();
     m.confinement = in.at("confinement").get<std::string>();
     m.kernel = in.at("kernel").get<std::string>();

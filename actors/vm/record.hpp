@@ -40,6 +40,7 @@ struct runtime {
   hypervisor::process_id process;
   std::string root_disk;  ///< reflink | qcow2 | overlay, empty before the first start
   std::string image_file; ///< that the root disk stands on; never changes after the first start
+  std::string init;       ///< of the image, executed as PID 1; empty: the agent stays PID 1
   std::string hypervisor, confinement, kernel;
   std::uint32_t start_retries = 0;
   std::vector<stage> last_start;

@@ -8,9 +8,10 @@ namespace banger::vm {
 
 namespace {
 
-constexpr std::array<std::pair<verb, std::string_view>, 5> verbs = {{{verb::create, "create"},
+constexpr std::array<std::pair<verb, std::string_view>, 6> verbs = {{{verb::create, "create"},
                                                                      {verb::start, "start"},
                                                                      {verb::stop, "stop"},
+                                                                     {verb::kill, "kill"},
                                                                      {verb::remove, "delete"},
                                                                      {verb::sweep, "sweep"}}};
 
@@ -25,19 +26,31 @@ expected<verb> parse_verb(std::string_view text) {
   return fail(errc::unknown_method, "unknown verb '" + std::string(text.substr(0, 32)) + "'");
 }
 
-expected<plan> decide(const record& now, verb v, const step_table& table) {
+namespace {
+
+plan start_plan(const step_table& table, bool awaited) {
+  plan p{table.start, state::running, false, true};
+  if (!awaited)
+    std::erase_if(p.steps, [](const step& s) { return s.awaited; });
+  return p;
+}
+
+} // namespace
+
+expected<plan> decide(const record& now, verb v, const step_table& table, bool awaited) {
   const auto name = now.name.str();
   switch (v) {
-  case verb::create: return plan{table.start, state::running, false, true};
+  case verb::create: return start_plan(table, awaited);
   case verb::start:
     if (now.now == state::running)
       return fail(errc::bad_request, "VM " + name + " is running already", {},
                   "nothing is to be done; `banger vm exec " + name + " -- COMMAND` reaches it");
-    return plan{table.start, state::running, false, true};
+    return start_plan(table, awaited);
   case verb::stop:
+  case verb::kill:
     if (now.now == state::created || now.now == state::stopped)
       return plan{{}, now.now};
-    return plan{table.stop, state::stopped};
+    return plan{v == verb::stop ? table.stop : table.kill, state::stopped};
   case verb::remove: return plan{table.remove, state::stopped, true};
   case verb::sweep: return plan{table.sweep, state::stopped};
   }

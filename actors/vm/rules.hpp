@@ -16,6 +16,7 @@ enum class verb : std::uint8_t {
   create, ///< boot for the first time; a failure leaves no VM
   start,
   stop,
+  kill, ///< end the hypervisor, whatever the guest is doing; the disks stay
   remove,
   sweep, ///< after a crash: make sure that nothing runs
 };
@@ -30,12 +31,15 @@ struct step {
   std::string detail; ///< for people, while it runs
   bool ours = true;   ///< false: the time is the hypervisor's or the guest's
   bool boot = false;  ///< part of a boot: when it times out, the boot is tried once more
+  /// Done only when the requester waits for it. By then the VM is what was asked for: if it fails,
+  /// the operation does, but nothing is taken back.
+  bool awaited = false;
 };
 
 /// Steps by what they are for. Composed from the capabilities (capability.hpp), never written down
 /// elsewhere.
 struct step_table {
-  std::vector<step> start, stop, remove, sweep;
+  std::vector<step> start, stop, kill, remove, sweep;
 };
 
 struct plan {
@@ -47,7 +51,8 @@ struct plan {
 
 /// What `v` means now. An empty plan is a verb that has nothing left to do. `bad_request` says what
 /// to do instead.
-expected<plan> decide(const record& now, verb v, const step_table& table);
+/// `awaited`: the requester waits for what may be waited for.
+expected<plan> decide(const record& now, verb v, const step_table& table, bool awaited = false);
 
 /// Where a boot that timed out at step `failed` begins again: its first boot step. None if it is
 /// not to be tried again.

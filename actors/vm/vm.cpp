@@ -127,7 +127,7 @@ void vm_state::next() {
   op.began = now();
   log::info({.op = op.wanted.op, .vm = vm_->id.str()}, "operation_started",
             {{"verb", std::string(to_string(op.wanted.what))}});
-  auto todo = decide(*vm_, op.wanted.what, around_.steps);
+  auto todo = decide(*vm_, op.wanted.what, around_.steps, op.wanted.until_booted);
   if (!todo) {
     op.first_error = todo.error();
     return conclude();
@@ -158,7 +158,8 @@ void vm_state::act() {
   op.step_began = now();
   say(current_step(), op.todo.steps[op.at].detail);
   show_change();
-  const step_request request{op.wanted.op, current_step(), op.wanted.what, snapshot()};
+  const step_request request{op.wanted.op, current_step(), op.wanted.what, snapshot(),
+                             op.wanted.signal};
   actor::ask(self_, around_.machine, machine_deadline, do_atom::value, request)
       .then([this](const record_ptr& after) { stepped(after); },
             [this](caf::error& why) { stumbled(actor::from_error(why)); });
@@ -186,6 +187,11 @@ void vm_state::stumbled(failure why) {
     why.code = errc::cancelled;
   log::warn({.op = op.wanted.op, .vm = vm_->id.str()}, "step_failed",
             {{"step", current_step()}, {"text", describe(why)}});
+  if (op.at < op.todo.steps.size() && op.todo.steps[op.at].awaited && why.code == errc::timed_out) {
+    why.operation = op.wanted.op;
+    op.first_error = std::move(why);
+    return settle();
+  }
   if (op.todo.undoable && op.at < op.todo.steps.size())
     if (const auto again = retry_from(op.todo, op.at, why, op.retries)) {
       ++op.retries;

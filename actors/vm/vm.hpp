@@ -13,6 +13,8 @@ namespace banger::vm {
 struct order {
   std::string op;
   verb what = verb::start;
+  bool until_booted = false; ///< of a create or start
+  int signal = 0;            ///< of a kill; 0: SIGKILL
 };
 
 using order_atom = caf::atom_constant<caf::atom("order")>;

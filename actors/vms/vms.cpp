@@ -78,7 +78,7 @@ expected<op_ticket> vms_state::make(const create_request& request,
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
     own(vms_.at(id), asker);
-  return order(id, vm::verb::create, asker);
+  return order(id, {operations::new_operation_id(), vm::verb::create, request.until_booted}, asker);
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
@@ -88,10 +88,15 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (!what || *what == vm::verb::create || *what == vm::verb::sweep)
     return actor::to_error(
         {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
+  const auto signal = request.signal.empty() ? expected<int>(0) : parse_signal(request.signal);
+  if (!signal)
+    return actor::to_error(signal.error());
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return actor::answer(order(*id, *what, self_->current_sender()));
+  return actor::answer(order(*id,
+                             {operations::new_operation_id(), *what, request.until_booted, *signal},
+                             self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -248,12 +253,12 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
-expected<op_ticket> vms_state::order(const std::string& id, vm::verb what,
+expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
                                      const caf::strong_actor_ptr& from) {
   if (actors_.count(vms_.at(id).actor.address()) == 0)
     return tl::unexpected(actor_failed());
   const auto asker = caf::actor_cast<client_actor>(from);
-  return op_ticket{announce(id, {operations::new_operation_id(), what}, asker), id};
+  return op_ticket{announce(id, what, asker), id};
 }
 
 std::string vms_state::announce(const std::string& id, const vm::order& what,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <utility>
 
@@ -142,6 +143,27 @@ expected<void> check_disk_bytes(std::uint64_t bytes) {
     return bad("invalid disk size " + format_size(bytes),
                "the largest is " + format_size(max_disk_bytes));
   return {};
+}
+
+expected<int> parse_signal(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, int>, 8> known = {{{"TERM", SIGTERM},
+                                                                      {"KILL", SIGKILL},
+                                                                      {"INT", SIGINT},
+                                                                      {"HUP", SIGHUP},
+                                                                      {"QUIT", SIGQUIT},
+                                                                      {"USR1", SIGUSR1},
+                                                                      {"USR2", SIGUSR2},
+                                                                      {"ABRT", SIGABRT}}};
+  std::string name(text.substr(0, 16));
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  if (name.starts_with("SIG"))
+    name.erase(0, 3);
+  for (const auto& [word, number] : known)
+    if (name == word)
+      return number;
+  return bad("invalid signal", {}, "one of TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT");
 }
 
 } // namespace banger

@@ -23,6 +23,7 @@ auto fields(like<configured_body> auto& b) {
   return std::tie(b.uptime_us, b.root_us, b.work_bytes, b.notes);
 }
 auto fields(like<grown_body> auto& b) { return std::tie(b.bytes); }
+auto fields(like<booted_body> auto& b) { return std::tie(b.state); }
 auto fields(like<failed_body> auto& b) { return std::tie(b.request, b.error_number, b.text); }
 auto fields(like<open_body> auto& b) {
   return std::tie(b.argv, b.env, b.cwd, b.has_stdin, b.tty, b.rows, b.cols);
@@ -67,6 +68,7 @@ BANGER_BODY(disk_body)
 BANGER_BODY(configure_body)
 BANGER_BODY(configured_body)
 BANGER_BODY(grown_body)
+BANGER_BODY(booted_body)
 BANGER_BODY(failed_body)
 BANGER_BODY(open_body)
 BANGER_BODY(opened_body)

@@ -32,8 +32,10 @@ enum class frame_type : std::uint8_t {
   grown = 10,    ///< guest → host: `grown_body`
   poweroff = 11, ///< host → guest: sync, unmount, power off. `stopping` comes after the sync
   stopping = 12,
-  failed = 13, ///< guest → host: `failed_body`, on the session of the request that failed
-  log = 14,    ///< guest → host: one line of text, for the VM's log
+  failed = 13,     ///< guest → host: `failed_body`, on the session of the request that failed
+  log = 14,        ///< guest → host: one line of text, for the VM's log
+  await_boot = 15, ///< host → guest: tell when the image's init is done; answered by `booted`
+  booted = 16,     ///< guest → host: `booted_body`
 
   // Sessions (session ≥ 1), one per executed command.
   open = 32,   ///< host → guest: `open_body`
@@ -168,6 +170,12 @@ struct configured_body {
 
 struct grown_body {
   std::uint64_t bytes = 0;
+};
+
+/// `state` as `systemctl is-system-running` says it: running, degraded, maintenance, ...; "running"
+/// where banger-init is the init itself, "unknown" for an init that does not say when it is done.
+struct booted_body {
+  std::string state;
 };
 
 struct failed_body {

@@ -15,7 +15,7 @@
 namespace banger::guest::wire {
 
 inline bool known(frame_type type) {
-  return (type >= frame_type::hello && type <= frame_type::log) ||
+  return (type >= frame_type::hello && type <= frame_type::booted) ||
          (type >= frame_type::open && type <= frame_type::close);
 }
 inline bool known(disk_role role) { return role <= disk_role::modules; }

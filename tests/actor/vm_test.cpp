@@ -111,6 +111,47 @@ TEST_CASE_METHOD(conversation, "a boot that hangs twice fails") {
   CHECK(h.last.state == "deleted");
 }
 
+TEST_CASE_METHOD(conversation, "a start waits for the image's init only when it is asked to") {
+  wake(some_vm("otter"));
+  client->send(otter, vm::order_atom::value, vm::order{"op-1", vm::verb::create, true});
+  scheduler.run();
+  CHECK(s.said.back() == "do boot");
+  CHECK(end_of("op-1") == errc::none);
+  CHECK(h.last.state == "running");
+}
+
+TEST_CASE_METHOD(conversation, "an init that is not done in time fails the wait, not the VM") {
+  s.breaks_at = "boot";
+  s.breaks_with = errc::timed_out;
+  wake(some_vm("otter"));
+  client->send(otter, vm::order_atom::value, vm::order{"op-1", vm::verb::create, true});
+  scheduler.run();
+  CHECK(end_of("op-1") == errc::timed_out);
+  CHECK(h.ends.front().error.operation == "op-1");
+  CHECK(h.last.state == "running");
+  CHECK(look().pid == 4711);
+  CHECK(s.said.back() == "do boot");
+}
+
+TEST_CASE_METHOD(conversation, "a machine that ends while its init is waited for is undone") {
+  s.breaks_at = "boot";
+  wake(some_vm("otter"));
+  client->send(otter, vm::order_atom::value, vm::order{"op-1", vm::verb::create, true});
+  scheduler.run();
+  CHECK(end_of("op-1") == errc::operation_failed);
+  CHECK(h.last.state == "deleted");
+}
+
+TEST_CASE_METHOD(conversation, "a kill ends the machine without asking the guest") {
+  wake(some_vm("otter"));
+  run("op-1", vm::verb::create);
+  s.said.clear();
+  run("op-2", vm::verb::kill);
+  CHECK(s.said == std::vector<std::string>{"do kill", "do release"});
+  CHECK(look().view.state == "stopped");
+  CHECK(look().pid == 0);
+}
+
 TEST_CASE_METHOD(
     conversation,
     "a start that breaks leaves the VM in error with the reason, and delete still works") {

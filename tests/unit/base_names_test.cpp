@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 using namespace banger;
 
 namespace {
@@ -121,4 +123,13 @@ TEST_CASE("a work disk has room for a file system and no more than the file syst
   CHECK(check_disk_bytes(max_disk_bytes).has_value());
   CHECK(check_disk_bytes(min_disk_bytes - 1).error().why == "the smallest is 16 MiB");
   CHECK(check_disk_bytes(max_disk_bytes + 1).error().why == "the largest is 16 TiB");
+}
+
+TEST_CASE("a signal is one of eight words, in any case, with or without SIG") {
+  CHECK(parse_signal("KILL") == SIGKILL);
+  CHECK(parse_signal("sigterm") == SIGTERM);
+  CHECK(parse_signal("Usr1") == SIGUSR1);
+  for (const auto* bad : {"", "SIG", "9", "STOP", "CONT", "RTMIN", "SIGSIGTERM", "KILL ", "TERM\n"})
+    CHECK(parse_signal(bad).error().code == errc::bad_request);
+  CHECK_FALSE(parse_signal(std::string(1 << 20, 'K')));
 }

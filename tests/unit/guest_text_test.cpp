@@ -1,3 +1,4 @@
+#include "guest/boot.hpp"
 #include "guest/disks.hpp"
 #include "guest/text.hpp"
 
@@ -78,4 +79,12 @@ TEST_CASE("disks are named by index") {
   CHECK(disk_path(25) == "/dev/vdz");
   CHECK(disk_path(26) == "/dev/vdaa");
   CHECK(disk_path(701) == "/dev/vdzz");
+}
+
+TEST_CASE("systemctl's answer is a state only once its systemd is there") {
+  CHECK(boot_state("running\n") == "running");
+  CHECK(boot_state("degraded\n") == "degraded");
+  CHECK(boot_state("offline\n").empty());
+  CHECK(boot_state("unknown\n").empty());
+  CHECK(boot_state("").empty());
 }

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <set>
 #include <sys/socket.h>
+#include <thread>
 
 using namespace banger;
 using namespace banger::hypervisor;
@@ -210,6 +211,24 @@ TEST_CASE("a process lives until it is killed, and is itself only with its start
   CHECK(becomes_readable(machine->pidfd.get(), 0));
   CHECK_FALSE(alive(machine->process));
   CHECK(kill_and_wait(machine->process, 1000));
+}
+
+TEST_CASE("a signal ends a process that heeds it, and SIGKILL follows for one that does not") {
+  const scratch_folder folder;
+  auto heeds = open_launcher()->launch(program(folder, {"sleep", "60"}));
+  REQUIRE(heeds);
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(signal_and_wait(heeds->process, SIGTERM, 60'000, 10'000));
+  CHECK_FALSE(alive(heeds->process));
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(50)); // no patience spent
+  const scratch_folder another;
+  auto ignores = open_launcher()->launch(
+      program(another, {"sh", "-c", "trap '' HUP; echo deaf; exec sleep 60"}));
+  REQUIRE(ignores);
+  for (int i = 0; i < 500 && content(another.path() / log_file).empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(signal_and_wait(ignores->process, SIGHUP, 100, 10'000));
+  CHECK_FALSE(alive(ignores->process));
 }
 
 TEST_CASE("a later daemon finds the process and its sockets again") {

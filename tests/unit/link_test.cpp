@@ -156,6 +156,10 @@ TEST_CASE("a link says hello, configures, grows and hears of it") {
   m.agent->send(frame_type::failed, 0,
                 guest::encode(guest::failed_body{frame_type::grow, 28, "no space"}));
   CHECK(m.events.next<event::refused>()->body.text == "no space");
+  m.link->await_boot();
+  m.agent->expect(frame_type::await_boot);
+  m.agent->send(frame_type::booted, 0, guest::encode(guest::booted_body{"degraded"}));
+  CHECK(m.events.next<event::booted>()->body.state == "degraded");
   m.link->poweroff();
   m.agent->expect(frame_type::poweroff);
   m.agent->send(frame_type::stopping, 0);

@@ -35,7 +35,28 @@ std::vector<std::string> names(const std::vector<step>& steps) {
 
 TEST_CASE("the start table is composed from the capabilities, host first, guest last") {
   CHECK(names(table.start) == std::vector<std::string>{"image", "folder", "root-disk", "work-disk",
-                                                       "launch", "hello", "configure"});
+                                                       "launch", "hello", "configure", "boot"});
+}
+
+TEST_CASE("a start goes on until the image's init is done only for those who wait for it") {
+  for (auto v : {verb::create, verb::start}) {
+    const auto awaited = *decide(some_vm(state::created), v, table, true);
+    const auto plain = *decide(some_vm(state::created), v, table);
+    CHECK(names(awaited.steps).back() == "boot");
+    CHECK(names(plain.steps).back() == "configure");
+    CHECK(awaited.steps.size() == plain.steps.size() + 1);
+  }
+}
+
+TEST_CASE(
+    "a kill ends what runs without asking the guest, and has nothing to do with what does not") {
+  for (auto now : {state::running, state::error}) {
+    const auto todo = *decide(some_vm(now), verb::kill, table);
+    CHECK(names(todo.steps) == std::vector<std::string>{"kill", "release"});
+    CHECK(todo.settled == state::stopped);
+  }
+  for (auto now : {state::created, state::stopped})
+    CHECK(decide(some_vm(now), verb::kill, table)->steps.empty());
 }
 
 TEST_CASE("a running VM cannot be started, and the error says what to do instead") {
@@ -118,6 +139,7 @@ TEST_CASE("what a daemon start does follows from journal and evidence, and is ne
 TEST_CASE("clients may ask for verbs by their names only") {
   CHECK(parse_verb("stop") == verb::stop);
   CHECK(parse_verb("delete") == verb::remove);
+  CHECK(parse_verb("kill") == verb::kill);
   CHECK(parse_verb("DELETE").error().code == errc::unknown_method);
   CHECK(parse_verb("").error().code == errc::unknown_method);
 }

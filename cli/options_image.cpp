@@ -41,15 +41,13 @@ expected<std::vector<std::string>> split_packages(const std::vector<std::string>
 }
 
 expected<command> parse_build(words_of words, const surroundings&) {
-  page verb("image build", "[NAME] [--include PKG,...] [--force] [-q]",
+  page verb("image build", "[IMAGE] [--include PKG,...] [--force] [-q]",
             "Make an image from packages, and print its name. Takes a minute or two.",
             help::image_build_examples);
   image_build_options options;
   options.request.name = config::builtin_image;
   std::vector<std::string> include;
-  verb.text("NAME", options.request.name,
-            "debian-bookworm (default), tiny, or a name of your own for Debian with more packages")
-      ->type_name("IMAGE");
+  verb.text("IMAGE", options.request.name, "debian-bookworm (default), tiny, or one of your own");
   verb.list("--include", include, "Debian packages to have in it; may be repeated")
       ->type_name("PKG,...")
       ->expected(1)
@@ -57,7 +55,7 @@ expected<command> parse_build(words_of words, const surroundings&) {
   verb.flag("--force", options.request.again, "also if it is there; VMs keep what they stand on");
   verb.flag("-q,--quiet", options.quiet, "no progress");
   return read(verb, words, [&]() -> expected<command> {
-    if (auto ok = check_names("NAME", {options.request.name}); !ok)
+    if (auto ok = check_names("IMAGE", {options.request.name}); !ok)
       return tl::unexpected(ok.error());
     auto packages = split_packages(include);
     if (!packages)

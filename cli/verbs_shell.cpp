@@ -7,7 +7,6 @@
 #include "cli/verbs.hpp"
 
 #include <csignal>
-#include <set>
 #include <sys/time.h>
 #include <unistd.h>
 

@@ -4,11 +4,14 @@
 #include "actors/image/lines.hpp"
 #include "actors/storage/process.hpp"
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <future>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace banger::image {
@@ -20,11 +23,16 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto bootstrap_deadline = 1h;
-constexpr auto unwinding = 10s; // mmdebstrap removes what it made when it is told to end
-constexpr std::string_view scratch_start = "banger-image-";
 
 bool succeeds(std::vector<std::string> argv, const std::stop_token& stop) {
   return storage::run({.argv = std::move(argv), .cwd = "/", .deadline = 20s}, stop).has_value();
+}
+
+// Whether a program can be confined so is tried, not guessed.
+bool can_confine(bootstrap_mode mode, const std::stop_token& stop) {
+  auto words = confinement(mode);
+  words.emplace_back("true");
+  return succeeds(std::move(words), stop);
 }
 
 bootstrap_facts look_at_host(const std::stop_token& stop) {
@@ -33,30 +41,11 @@ bootstrap_facts look_at_host(const std::stop_token& stop) {
   facts.mmdebstrap = !find_program("mmdebstrap").empty();
   if (facts.root || !facts.mmdebstrap)
     return facts;
-  if (find_program("newuidmap").empty())
-    facts.namespaces = "newuidmap (package uidmap) is not installed";
-  else if (!succeeds({"mmdebstrap", "--unshare-helper", "true"}, stop))
-    facts.namespaces = "user namespaces with subordinate ids do not work here";
+  facts.newuidmap = !find_program("newuidmap").empty();
+  facts.subordinates = facts.newuidmap && can_confine(bootstrap_mode::unshare, stop);
   facts.fakechroot = !find_program("fakechroot").empty();
   facts.fakeroot = !find_program("fakeroot").empty();
   return facts;
-}
-
-// Not below a folder of ours: in a user namespace nobody may enter those.
-fs::path work_place() {
-  const char* told = std::getenv("TMPDIR");
-  return told != nullptr && *told == '/' ? told : "/var/tmp";
-}
-
-std::string draw_name() {
-  std::array<unsigned char, 8> bytes{};
-  [[maybe_unused]] const auto got = ::getentropy(bytes.data(), bytes.size());
-  std::string name(scratch_start);
-  for (const auto b : bytes) {
-    name += "0123456789abcdef"[b >> 4];
-    name += "0123456789abcdef"[b & 15];
-  }
-  return name;
 }
 
 bool has_mounts_below(const fs::path& folder) {
@@ -68,73 +57,38 @@ bool has_mounts_below(const fs::path& folder) {
   return found;
 }
 
-expected<void> remove_scratch(const fs::path& folder) {
-  struct stat info {};
-  if (::lstat(folder.c_str(), &info) != 0)
-    return {};
-  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() ||
-      !folder.filename().string().starts_with(scratch_start))
-    return fail(errc::operation_failed, "cannot remove " + folder.string(),
-                "it is no folder of ours");
-  if (has_mounts_below(folder))
-    return fail(errc::operation_failed, "cannot remove " + folder.string(),
-                "something is mounted in it", "umount what is below it, then delete it");
-  const std::vector<std::string> rm = {"rm", "-rf", "--one-file-system", "--"};
-  const auto with = [](std::vector<std::string> words, const fs::path& path) {
-    words.push_back(path.string());
-    return storage::command{.argv = std::move(words), .cwd = "/", .deadline = 5min};
-  };
-  if (storage::run(with(rm, folder)))
-    return {};
-  // What is left belongs to subordinate ids: only root of their namespace may remove it.
-  std::vector<std::string> helper = {"mmdebstrap", "--unshare-helper"};
-  helper.insert(helper.end(), rm.begin(), rm.end());
+// Where namespaces do not work, processes may outlive a daemon that was killed. They are known by
+// the folder that they work in.
+bool works_in(const fs::path& process, const fs::path& work) {
+  for (const auto* what : {"environ", "cmdline"})
+    if (const auto text = storage::read_file(process / what, 1 << 20))
+      if (text->find(work.string() + "/") != std::string::npos ||
+          text->find("TMPDIR=" + work.string() + '\0') != std::string::npos)
+        return true;
+  return false;
+}
+
+// True if there were some.
+bool end_strays(const fs::path& work) {
+  bool found = false;
   std::error_code bad;
-  for (fs::directory_iterator at(folder, bad), end; !bad && at != end; at.increment(bad))
-    static_cast<void>(storage::run(with(helper, at->path())));
-  if (auto gone = storage::run(with(rm, folder)); !gone)
-    return tl::unexpected(gone.error());
-  return {};
+  for (fs::directory_iterator at("/proc", bad), end; !bad && at != end; at.increment(bad)) {
+    const auto number = at->path().filename().string();
+    const auto pid = static_cast<pid_t>(std::strtol(number.c_str(), nullptr, 10));
+    if (pid <= 1 || pid == ::getpid() || !works_in(at->path(), work))
+      continue;
+    // Held by a descriptor and looked at again: the number may be another's by now.
+    const unique_fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (process && works_in(at->path(), work))
+      found = ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0 || found;
+  }
+  return found;
 }
 
-// The folder where mmdebstrap works, and the record of it.
-class work_folder {
-public:
-  expected<void> make(const fs::path& record) {
-    record_ = record;
-    path_ = work_place() / draw_name();
-    if (auto ok = storage::write_file(record_, path_.string()); !ok)
-      return ok;
-    // Others may pass through it: mmdebstrap is somebody else in its namespace.
-    if (::mkdir(path_.c_str(), 0711) != 0 || ::chmod(path_.c_str(), 0711) != 0)
-      return fail_errno("cannot make the folder " + path_.string(), errno);
-    return {};
-  }
-  ~work_folder() {
-    if (!record_.empty())
-      static_cast<void>(sweep_bootstrap(record_));
-  }
-  work_folder() = default;
-  work_folder(const work_folder&) = delete;
-  work_folder& operator=(const work_folder&) = delete;
-  const fs::path& path() const { return path_; }
-
-private:
-  fs::path record_, path_;
+struct swept_folder {
+  fs::path path;
+  ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
-
-// As root it mounts things: then in a namespace of its own, so that neither mounts nor processes
-// outlive it, or us. Otherwise it ends by itself when nobody listens to it any more.
-std::vector<std::string> confine(std::vector<std::string> words, bootstrap_mode mode,
-                                 const std::stop_token& stop) {
-  std::vector<std::string> around;
-  if (mode == bootstrap_mode::root &&
-      succeeds({"unshare", "--mount", "--pid", "--fork", "true"}, stop))
-    around = {"setpriv", "--pdeathsig", "KILL",   "--",           "unshare",
-              "--mount", "--pid",       "--fork", "--kill-child", "--"};
-  around.insert(around.end(), words.begin(), words.end());
-  return around;
-}
 
 // mmdebstrap's archive is unpacked while it comes.
 expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
@@ -166,27 +120,29 @@ expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
 
 } // namespace
 
-expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const fs::path& record,
+expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const fs::path& work,
                                 const tar_options& options, const storage::progress_fn& progress,
                                 const std::stop_token& stop) {
   const auto mode = choose_mode(look_at_host(stop));
   if (!mode)
     return tl::unexpected(mode.error());
   bootstrap_plan plan{*mode, what, ask_apt(debian_suite, stop), {}};
-  work_folder scratch;
-  if (auto ok = scratch.make(record); !ok)
-    return tl::unexpected(ok.error());
+  const swept_folder swept{work};
+  if (::mkdir(work.c_str(), 0700) != 0)
+    return fail_errno("cannot make the folder " + work.string(), errno);
   if (!plan.from.options.empty()) {
-    plan.options_file = scratch.path() / "apt.conf";
-    if (auto ok = storage::write_file(plan.options_file, plan.from.options, 0644); !ok)
+    plan.options_file = work / "apt.conf";
+    if (auto ok = storage::write_file(plan.options_file, plan.from.options); !ok)
       return tl::unexpected(ok.error());
   }
+  auto words = bootstrap_arguments(plan);
+  if (const auto around = confinement(*mode); can_confine(*mode, stop))
+    words.insert(words.begin(), around.begin(), around.end());
   bootstrap_watch watch;
-  storage::command run{.argv = confine(bootstrap_arguments(plan), *mode, stop),
-                       .env = {"TMPDIR=" + scratch.path().string()},
+  storage::command run{.argv = std::move(words),
+                       .env = {"TMPDIR=" + work.string()},
                        .cwd = "/",
                        .deadline = bootstrap_deadline,
-                       .grace = unwinding,
                        .max_output = 64 << 10};
   run.on_error_line = [&](std::string_view line) {
     if (const auto news = watch.hear(line); news && progress)
@@ -195,15 +151,25 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
   return run_bootstrap(std::move(run), tree, options, watch, stop);
 }
 
-expected<void> sweep_bootstrap(const fs::path& record) {
-  const auto path = storage::read_file(record, 4096);
-  if (!path)
-    return path.error().code == errc::not_found ? expected<void>{} : tl::unexpected(path.error());
-  if (auto ok = remove_scratch(*path); !ok)
-    return ok;
-  std::error_code ignored;
-  fs::remove(record, ignored);
-  return {};
+expected<void> sweep_bootstrap(const fs::path& work) {
+  struct stat info {};
+  if (::lstat(work.c_str(), &info) != 0)
+    return {};
+  for (int i = 0; i < 10 && end_strays(work); ++i) {
+  }
+  // A mount that was left there leads to what is not ours to remove.
+  if (has_mounts_below(work))
+    return fail(errc::operation_failed, "cannot remove " + work.string(),
+                "something is mounted below it", "umount that, then delete the folder");
+  std::vector<std::string> rm = {"rm", "-rf", "--one-file-system", "--", work.string()};
+  auto gone = storage::run({.argv = rm, .cwd = "/", .deadline = 5min});
+  if (gone || ::geteuid() == 0)
+    return gone ? expected<void>{} : tl::unexpected(gone.error());
+  // What is left belongs to subordinate ids: only root of their namespace may remove it.
+  const auto around = confinement(bootstrap_mode::unshare);
+  rm.insert(rm.begin(), around.begin(), around.end());
+  gone = storage::run({.argv = rm, .cwd = "/", .deadline = 5min});
+  return gone ? expected<void>{} : tl::unexpected(gone.error());
 }
 
 } // namespace banger::image

@@ -7,14 +7,14 @@
 
 namespace banger::image {
 
-/// Fills the empty folder `tree`. While it runs, RECORD names the folder in TMPDIR (or /var/tmp)
-/// where mmdebstrap works; see `sweep_bootstrap`. `unavailable`, `not_found` (a package),
-/// `cancelled`; nothing of mmdebstrap is left then, neither processes nor files.
+/// Fills the empty folder `tree`; mmdebstrap works in the folder WORK, which must not exist.
+/// `unavailable`, `not_found` (a package), `cancelled`. Nothing of mmdebstrap is left then, neither
+/// processes nor files. When this process ends, it ends, too.
 expected<tar_content> bootstrap(const recipe& what, const std::filesystem::path& tree,
-                                const std::filesystem::path& record, const tar_options& options,
+                                const std::filesystem::path& work, const tar_options& options,
                                 const storage::progress_fn& progress, const std::stop_token& stop);
 
-/// Removes what a bootstrap that was killed left behind. The caller knows that none runs.
-expected<void> sweep_bootstrap(const std::filesystem::path& record);
+/// Removes what a bootstrap that was killed left in WORK, whoever it belongs to.
+expected<void> sweep_bootstrap(const std::filesystem::path& work);
 
 } // namespace banger::image

@@ -77,20 +77,33 @@ expected<bootstrap_mode> choose_mode(const bootstrap_facts& facts) {
                 std::string("`apt install mmdebstrap uidmap`; ") + or_tiny);
   if (facts.root)
     return bootstrap_mode::root;
-  if (facts.namespaces.empty())
+  if (facts.subordinates)
     return bootstrap_mode::unshare;
   if (facts.fakechroot && facts.fakeroot)
     return bootstrap_mode::fakechroot;
   return fail(errc::unavailable, "cannot make a Debian image as an ordinary user",
-              facts.namespaces + ", and fakechroot or fakeroot is not installed",
-              "`apt install uidmap` and lines for you in /etc/subuid and /etc/subgid "
-              "(`usermod --add-subuids`), or `apt install fakechroot fakeroot`; " +
+              std::string(facts.newuidmap ? "user namespaces with subordinate ids do not work here"
+                                          : "newuidmap is not installed") +
+                  ", and fakechroot with fakeroot is not installed",
+              "`apt install uidmap`, with a line for you in /etc/subuid and /etc/subgid "
+              "(`usermod --add-subuids`); or `apt install fakechroot fakeroot`; " +
                   std::string(or_tiny));
+}
+
+std::vector<std::string> confinement(bootstrap_mode mode) {
+  if (mode == bootstrap_mode::fakechroot)
+    return {};
+  std::vector<std::string> words = {"setpriv", "--pdeathsig", "KILL", "--", "unshare"};
+  if (mode == bootstrap_mode::unshare)
+    words.insert(words.end(), {"--user", "--map-root-user", "--map-auto"});
+  words.insert(words.end(), {"--mount", "--pid", "--fork", "--kill-child", "--"});
+  return words;
 }
 
 std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan) {
   std::vector<std::string> all = {"mmdebstrap",
-                                  "--mode=" + std::string(to_string(plan.mode)),
+                                  plan.mode == bootstrap_mode::fakechroot ? "--mode=fakechroot"
+                                                                          : "--mode=root",
                                   "--variant=minbase",
                                   "--architectures=amd64",
                                   "--format=tar",
@@ -181,11 +194,12 @@ failure bootstrap_watch::explain(const failure& f, std::string_view suite) const
     return {errc::operation_failed,
             what,
             "no space is left where it is put together",
-            "free some in /var/tmp, or set TMPDIR for the daemon",
+            "free some where images are kept: see `banger daemon status`",
             {}};
   // apt's own words are better than mmdebstrap's about them.
   const auto of_apt = std::find_if(errors_.begin(), errors_.end(), [](const auto& line) {
-    return line.find("failed: ") == std::string::npos;
+    return line.find(" failed") == std::string::npos &&
+           line.find("failed to run") == std::string::npos;
   });
   return {errc::operation_failed,
           what,

@@ -16,7 +16,7 @@ namespace banger::image {
 /// How a system is installed into a folder without being it.
 enum class bootstrap_mode : std::uint8_t {
   root,
-  unshare,    ///< in a user namespace, with the user's subordinate ids
+  unshare,    ///< as root of a user namespace, with the user's subordinate ids
   fakechroot, ///< by preloaded libraries: works anywhere, also in a chroot or a container
 };
 std::string_view to_string(bootstrap_mode mode);
@@ -24,8 +24,8 @@ std::string_view to_string(bootstrap_mode mode);
 /// What this host offers.
 struct bootstrap_facts {
   bool root = false;
-  bool mmdebstrap = false;
-  std::string namespaces; ///< empty: `unshare` works; else why not
+  bool mmdebstrap = false, newuidmap = false;
+  bool subordinates = false; ///< a namespace with subordinate ids could be made
   bool fakechroot = false, fakeroot = false;
 };
 
@@ -38,6 +38,10 @@ struct bootstrap_plan {
   apt_sources from;
   std::filesystem::path options_file; ///< holds `from.options`; empty: there are none
 };
+
+/// What goes in front of a program so that its processes and mounts end with it, and it with us; in
+/// `unshare` it is root there. Nothing for fakechroot, which works where namespaces do not.
+std::vector<std::string> confinement(bootstrap_mode mode);
 
 /// mmdebstrap's arguments; the archive comes on its standard output.
 std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan);

@@ -25,11 +25,11 @@ void forget_absent(owner_map& owners, const fs::path& tree) {
 
 } // namespace
 
-expected<filling> fill_debian(const fs::path& tree, const recipe& what, const fs::path& record,
+expected<filling> fill_debian(const fs::path& tree, const recipe& what, const fs::path& work,
                               const storage::progress_fn& progress, const std::stop_token& stop) {
   tar_options options;
   options.unwanted = is_unwanted_in_debian;
-  auto content = bootstrap(what, tree, record, options, progress, stop);
+  auto content = bootstrap(what, tree, work, options, progress, stop);
   if (!content)
     return tl::unexpected(content.error());
   if (auto ok = dress_debian(tree); !ok)

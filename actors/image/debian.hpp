@@ -5,9 +5,9 @@
 
 namespace banger::image {
 
-/// Fills the empty folder `tree`. RECORD as for `bootstrap`, whose errors these are.
+/// Fills the empty folder `tree`. WORK as for `bootstrap`, whose errors these are.
 expected<filling> fill_debian(const std::filesystem::path& tree, const recipe& what,
-                              const std::filesystem::path& record,
+                              const std::filesystem::path& work,
                               const storage::progress_fn& progress, const std::stop_token& stop);
 
 } // namespace banger::image

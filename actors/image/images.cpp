@@ -23,6 +23,7 @@ failure cancelled() { return {errc::cancelled, "making the image was cancelled",
 void images_state::init(images_actor::pointer self, image_crew crew) {
   self_ = self;
   crew_ = std::move(crew);
+  crew_.at_length([shop = crew_.shop] { shop->tidy(); });
 }
 
 template <class Job, class Then>
@@ -97,8 +98,9 @@ caf::result<op_ticket> images_state::begin(const image_request& request) {
   const auto parsed = image_name::parse(request.name);
   if (!parsed)
     return actor::to_error(parsed.error());
-  auto answer = self_->make_response_promise<op_ticket>();
+  // A promise takes the sender away: it comes second.
   const auto asker = caf::actor_cast<client_actor>(self_->current_sender());
+  auto answer = self_->make_response_promise<op_ticket>();
   submit(
       crew_.briefly, [shop = crew_.shop, name = *parsed] { return shop->look(name); },
       [this, request, name = *parsed, answer, asker](const expected<recipe>& present) mutable {

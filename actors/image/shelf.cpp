@@ -18,7 +18,8 @@ namespace {
 // Another number: images are made again.
 constexpr std::uint32_t format = 1;
 constexpr const char* manifest_name = "manifest.json";
-constexpr const char* scratch_record = "scratch.tmp";
+constexpr const char *lock_name = "build.lock", *work_folder = "work.tmp",
+                     *tree_folder = "tree.tmp", *image_file = "rootfs.tmp";
 constexpr std::string_view removed_start = ".removed-";
 
 expected<void> make_private_folder(const fs::path& folder) {
@@ -27,10 +28,10 @@ expected<void> make_private_folder(const fs::path& folder) {
   return {};
 }
 
-expected<filling> fill(const fs::path& tree, const recipe& what, const fs::path& record,
+expected<filling> fill(const fs::path& tree, const recipe& what, const fs::path& work,
                        const storage::progress_fn& progress, const std::stop_token& stop) {
   if (what.kind == family::debian)
-    return fill_debian(tree, what, record, progress, stop);
+    return fill_debian(tree, what, work, progress, stop);
   return fill_tiny(tree, stop);
 }
 
@@ -41,7 +42,15 @@ storage::details details_of(const recipe& what, const filling& ready) {
 }
 
 // The caller holds the lock, so whatever lies under a temporary name is of a build that was killed.
-// The image's name is of its content: a VM that stands on an older one can never meet this one.
+expected<void> sweep_locked(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder / tree_folder, ignored);
+  fs::remove(folder / image_file, ignored);
+  return sweep_bootstrap(folder / work_folder);
+}
+
+// The caller holds the lock. The image's name is of its content: a VM that stands on an older one
+// can never meet this one.
 expected<void> build_locked(const fs::path& folder, const recipe& what,
                             const storage::progress_fn& progress, const std::stop_token& stop) {
   const auto tell = [&](std::string_view stage, const std::string& detail) {
@@ -49,16 +58,13 @@ expected<void> build_locked(const fs::path& folder, const recipe& what,
       progress(stage, detail);
   };
   tell("image", "making the image " + what.name);
-  std::error_code ignored;
-  const storage::scrap tree(folder / "tree.tmp");
-  storage::scrap image(folder / "rootfs.tmp");
-  if (auto ok = sweep_bootstrap(folder / scratch_record); !ok)
+  const storage::scrap tree(folder / tree_folder);
+  storage::scrap image(folder / image_file);
+  if (auto ok = sweep_locked(folder); !ok)
     return ok;
-  fs::remove_all(tree.path(), ignored);
-  fs::remove(image.path(), ignored);
   if (auto ok = make_private_folder(tree.path()); !ok)
     return ok;
-  const auto ready = fill(tree.path(), what, folder / scratch_record, progress, stop);
+  const auto ready = fill(tree.path(), what, folder / work_folder, progress, stop);
   if (!ready)
     return tl::unexpected(ready.error());
   tell("filesystem", "making the file system of " + what.name);
@@ -88,7 +94,7 @@ expected<image_info> make(const fs::path& folder, const recipe& what, bool again
     return check_image(folder, storage::check_depth::quick, stop);
   if (auto ok = make_private_folder(folder); !ok)
     return tl::unexpected(ok.error());
-  const auto lock = storage::lock_file(folder / "build.lock", stop);
+  const auto lock = storage::lock_file(folder / lock_name, stop);
   if (!lock)
     return tl::unexpected(lock.error());
   // Another one may have built it while this one waited.
@@ -216,14 +222,33 @@ void prune_image(const fs::path& folder) {
     fs::remove(file, bad);
 }
 
+void tidy_images(const fs::path& images) {
+  std::stop_source at_once;
+  at_once.request_stop();
+  std::error_code bad;
+  for (fs::directory_iterator at(images, bad), end; !bad && at != end; at.increment(bad)) {
+    const auto name = at->path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with(removed_start)) {
+      fs::remove_all(at->path(), ignored);
+    } else if (fs::exists(at->path() / lock_name, ignored)) {
+      // Who does not get it at once leaves the build that has it alone.
+      if (const auto lock = storage::lock_file(at->path() / lock_name, at_once.get_token()))
+        static_cast<void>(sweep_locked(at->path()));
+    }
+  }
+}
+
 // Aside first: nobody can find half of it.
 expected<void> remove_image(const fs::path& images, const std::string& name) {
   std::error_code ignored;
   const storage::scrap gone(images / (std::string(removed_start) + name));
   fs::remove_all(gone.path(), ignored);
-  if (::rename((images / name).c_str(), gone.path().c_str()) == 0)
+  const bool there = fs::exists(images / name / manifest_name, ignored);
+  const bool removed = ::rename((images / name).c_str(), gone.path().c_str()) == 0;
+  if (removed && there)
     return {};
-  if (errno == ENOENT)
+  if (removed || errno == ENOENT)
     return fail(errc::not_found, "there is no image '" + name + "' here", {},
                 "see `banger image list`");
   return fail_errno("cannot delete the image " + name, errno);

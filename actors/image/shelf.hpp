@@ -48,6 +48,9 @@ std::vector<shelved> list_images(const std::filesystem::path& images);
 /// Removes what only VMs of an earlier build could stand on. The caller knows that there are none.
 void prune_image(const std::filesystem::path& folder);
 
+/// Removes what builds left behind that a killed daemon had begun. Those that run go on.
+void tidy_images(const std::filesystem::path& images);
+
 /// Takes the image away, at once. `not_found`.
 expected<void> remove_image(const std::filesystem::path& images, const std::string& name);
 

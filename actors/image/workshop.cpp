@@ -39,6 +39,7 @@ public:
 
   expected<recipe> look(const image_name& name) override { return recipe_of(folder(name)); }
   std::vector<shelved> list() override { return list_images(folders_.images); }
+  void tidy() override { tidy_images(folders_.images); }
   void prune(const image_name& name) override { prune_image(folder(name)); }
   expected<void> remove(const image_name& name) override {
     return remove_image(folders_.images, name.str());

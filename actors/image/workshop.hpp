@@ -34,6 +34,8 @@ public:
   /// What the image there was made from. `not_found`, `corrupted`.
   virtual expected<recipe> look(const image_name& name) = 0;
   virtual std::vector<shelved> list() = 0;
+  /// Removes what killed builds left.
+  virtual void tidy() = 0;
   virtual void prune(const image_name& name) = 0;
   virtual expected<void> remove(const image_name& name) = 0;
 };

@@ -51,10 +51,11 @@ void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surro
 // -- what clients say -----------------------------------------------------------------------------
 
 caf::result<op_ticket> vms_state::begin(const create_request& request) {
-  auto answer = self_->make_response_promise<op_ticket>();
-  const auto asker = self_->current_sender();
   if (auto ok = check(request); !ok)
     return actor::to_error(ok.error());
+  // A promise takes the sender away: it comes second.
+  const auto asker = self_->current_sender();
+  auto answer = self_->make_response_promise<op_ticket>();
   actor::ask(self_, around_.images, catalogue_deadline, image::known_atom::value, request.image)
       .then(
           [this, request, answer, asker]() mutable {

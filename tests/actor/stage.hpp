@@ -114,6 +114,7 @@ public:
     return fail(errc::not_found, "no such image");
   }
   std::vector<image::shelved> list() override { return {}; }
+  void tidy() override {}
   void prune(const image_name&) override {}
   expected<void> remove(const image_name&) override { return {}; }
 };

@@ -53,7 +53,7 @@ void bench_cold_run(test::home& h) {
 void bench_our_steps(test::home& h) {
   figures steps;
   for (int i = 0; i < 3; ++i) {
-    must(h, {"vm", "create", "--name", "steps"});
+    must(h, {"vm", "create", "--image", "tiny", "--name", "steps"});
     steps.push_back(sum_of_our_stages(h.show("steps")));
     must(h, {"vm", "delete", "steps"});
   }

@@ -119,7 +119,7 @@ TEST_CASE("a damaged file lets no daemon start and no VM be made, and says where
   auto r = h.banger({"vm", "list"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Catch::StartsWith("banger: " + place));
-  r = h.banger({"vm", "run", "--rm", "--", "true"});
+  r = h.banger({"vm", "run", "--image", "tiny", "--rm", "--", "true"});
   CHECK(r.status == 125);
   CHECK_THAT(r.err, Contains(place));
   CHECK_FALSE(h.status());

@@ -37,41 +37,44 @@ void check_refused(home& h, const std::vector<bad>& all) {
 
 TEST_CASE("each rule for names has its own message, and nothing is made", "[none]") {
   home h;
-  check_refused(h, {{{"vm", "create", "--name", "Upper"}, "'U' at position 1"},
-                    {{"vm", "create", "--name", "-a"}, "start or end with '-'"},
-                    {{"vm", "create", "--name", "a-"}, "start or end with '-'"},
-                    {{"vm", "create", "--name", "a/../b"}, "'/' at position 2"},
-                    {{"vm", "create", "--name", std::string(64, 'x')}, "64 characters; max is 63"},
+  check_refused(h, {{{"vm", "create", "--image", "tiny", "--name", "Upper"}, "'U' at position 1"},
+                    {{"vm", "create", "--image", "tiny", "--name", "-a"}, "start or end with '-'"},
+                    {{"vm", "create", "--image", "tiny", "--name", "a-"}, "start or end with '-'"},
+                    {{"vm", "create", "--image", "tiny", "--name", "a/../b"}, "'/' at position 2"},
+                    {{"vm", "create", "--image", "tiny", "--name", std::string(64, 'x')},
+                     "64 characters; max is 63"},
                     {{"vm", "create", "--image", "../tiny"}, "image name"}});
 }
 
 TEST_CASE("sizes that are nought, negative, absurd or above the host's are refused one by one",
           "[none]") {
   home h;
-  check_refused(h, {{{"vm", "create", "--vcpu", "0"}, "must be positive"},
-                    {{"vm", "create", "--vcpu=-1"}, "-1"},
-                    {{"vm", "create", "--vcpu", "two"}, "two"},
-                    {{"vm", "create", "--vcpu", "1.5"}, "1.5"},
-                    {{"vm", "create", "--vcpu", "100000"}, "this host has"},
-                    {{"vm", "create", "--vcpu", "99999999999999999999"}, "99999999999999999999"},
-                    {{"vm", "create", "--memory", "0"}, "0"},
-                    {{"vm", "create", "--memory=-256"}, "-256"},
-                    {{"vm", "create", "--memory", "64"}, "at least 128 MiB"},
-                    {{"vm", "create", "--memory", "100T"}, "this host has"},
-                    {{"vm", "create", "--disk-size", "0"}, "must be positive"},
-                    {{"vm", "create", "--disk-size", "1M"}, "smallest"},
-                    {{"vm", "create", "--disk-size", "17T"}, "largest"},
-                    {{"vm", "create", "--disk-size", "8Q"}, "unknown unit"},
-                    {{"vm", "create", "--disk-size", "99999999999999999999G"}, "too large"}});
+  check_refused(h, {{{"vm", "create", "--image", "tiny", "--vcpu", "0"}, "must be positive"},
+                    {{"vm", "create", "--image", "tiny", "--vcpu=-1"}, "-1"},
+                    {{"vm", "create", "--image", "tiny", "--vcpu", "two"}, "two"},
+                    {{"vm", "create", "--image", "tiny", "--vcpu", "1.5"}, "1.5"},
+                    {{"vm", "create", "--image", "tiny", "--vcpu", "100000"}, "this host has"},
+                    {{"vm", "create", "--image", "tiny", "--vcpu", "99999999999999999999"},
+                     "99999999999999999999"},
+                    {{"vm", "create", "--image", "tiny", "--memory", "0"}, "0"},
+                    {{"vm", "create", "--image", "tiny", "--memory=-256"}, "-256"},
+                    {{"vm", "create", "--image", "tiny", "--memory", "64"}, "at least 128 MiB"},
+                    {{"vm", "create", "--image", "tiny", "--memory", "100T"}, "this host has"},
+                    {{"vm", "create", "--image", "tiny", "--disk-size", "0"}, "must be positive"},
+                    {{"vm", "create", "--image", "tiny", "--disk-size", "1M"}, "smallest"},
+                    {{"vm", "create", "--image", "tiny", "--disk-size", "17T"}, "largest"},
+                    {{"vm", "create", "--image", "tiny", "--disk-size", "8Q"}, "unknown unit"},
+                    {{"vm", "create", "--image", "tiny", "--disk-size", "99999999999999999999G"},
+                     "too large"}});
 }
 
 TEST_CASE("unknown flags, verbs and groups are named", "[none]") {
   home h;
-  check_refused(h, {{{"vm", "create", "--colour"}, "--colour"},
+  check_refused(h, {{{"vm", "create", "--image", "tiny", "--colour"}, "--colour"},
                     {{"vm", "frobnicate"}, "frobnicate"},
                     {{"frobnicate"}, "frobnicate"},
-                    {{"vm", "run", "--rm"}, "command is required"},
-                    {{"vm", "run", "--rm", "--"}, "command is required"},
+                    {{"vm", "run", "--image", "tiny", "--rm"}, "command is required"},
+                    {{"vm", "run", "--image", "tiny", "--rm", "--"}, "command is required"},
                     {{"vm", "exec", "--", "true"}, "VM"},
                     {{"vm", "delete"}, "VM"},
                     {{"vm", "show"}, "VM is required"},
@@ -97,8 +100,8 @@ TEST_CASE("what is not there is not found, by every verb", "[none]") {
 
 TEST_CASE("a name that is taken is refused, and the VM that has it lives on", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
-  const auto again = h.banger({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
+  const auto again = h.banger({"vm", "create", "--image", "tiny", "--name", "a"});
   CHECK(again.status == 1);
   CHECK_THAT(again.err, Contains("a"));
   CHECK(h.list().size() == 1);
@@ -107,7 +110,7 @@ TEST_CASE("a name that is taken is refused, and the VM that has it lives on", "[
 
 TEST_CASE("a VM is found by its id and by the beginning of its name", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "otter"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "otter"});
   const auto id = h.show("otter").at("id").get<std::string>();
   CHECK(h.show(id).at("name") == "otter");
   CHECK(h.show(id.substr(0, 6)).at("name") == "otter");
@@ -126,7 +129,7 @@ TEST_CASE("help and version need no daemon and start none", "[none]") {
 
 TEST_CASE("output that is piped has no colour and no progress in it", "[vm]") {
   home h;
-  const auto r = h.banger({"vm", "create", "--name", "a"});
+  const auto r = h.banger({"vm", "create", "--image", "tiny", "--name", "a"});
   CHECK(r.status == 0);
   CHECK(r.out == "a\n");
   CHECK(r.err.find('\x1b') == std::string::npos);

@@ -29,7 +29,7 @@ void kill_daemon(home& h) {
 
 TEST_CASE("what was written to the root and to /root is there after stop and start", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "exec", "a", "--", "sh", "-c", "echo root > /marker; echo work > /root/marker"});
   const auto before = h.good(boot_id_of_a);
   h.good({"vm", "stop", "a"});
@@ -41,7 +41,7 @@ TEST_CASE("what was written to the root and to /root is there after stop and sta
 
 TEST_CASE("a stop loses no write that was made just before it", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto sum =
       h.good({"vm", "exec", "a", "--", "sh", "-c",
               "dd if=/dev/urandom of=/root/f bs=64k count=64 2>/dev/null; sha256sum < /root/f"});
@@ -52,7 +52,7 @@ TEST_CASE("a stop loses no write that was made just before it", "[vm]") {
 
 TEST_CASE("the work disk has the size that was asked for", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a", "--disk-size", "3G"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a", "--disk-size", "3G"});
   const auto kib = std::stoll(
       h.good({"vm", "exec", "a", "--", "sh", "-c", "df -k /root | awk 'NR == 2 {print $2}'"}));
   CHECK(kib > 2'800'000);
@@ -61,8 +61,8 @@ TEST_CASE("the work disk has the size that was asked for", "[vm]") {
 
 TEST_CASE("kill -9 of the client of a --rm run removes the VM", "[vm]") {
   home h;
-  auto client = h.start(
-      {"vm", "run", "--rm", "--name", "gone", "--", "sh", "-c", "echo up; exec sleep 1000"});
+  auto client = h.start({"vm", "run", "--image", "tiny", "--rm", "--name", "gone", "--", "sh", "-c",
+                         "echo up; exec sleep 1000"});
   REQUIRE(client.until([&] { return client.out() == "up\n"; }, boot_time));
   const auto vmm = vmm_of(h, "gone");
   const std::filesystem::path folder = h.show("gone").at("folder").get<std::string>();
@@ -75,7 +75,7 @@ TEST_CASE("kill -9 of the client of a --rm run removes the VM", "[vm]") {
 
 TEST_CASE("kill -9 of the client while the VM of a --rm run boots removes the VM", "[vm]") {
   home h;
-  auto client = h.start({"vm", "run", "--rm", "--name", "gone", "--", "true"});
+  auto client = h.start({"vm", "run", "--image", "tiny", "--rm", "--name", "gone", "--", "true"});
   REQUIRE(client.until([&] { return h.status() && !h.list().empty(); }, short_time));
   client.signal(SIGKILL);
   CHECK(h.eventually([&] { return h.list().empty(); }, boot_time));
@@ -84,7 +84,7 @@ TEST_CASE("kill -9 of the client while the VM of a --rm run boots removes the VM
 TEST_CASE("Ctrl-C during create cancels it and cleans up", "[vm]") {
   home h;
   h.good({"vm", "list"});
-  auto client = h.start({"vm", "create", "--name", "half"});
+  auto client = h.start({"vm", "create", "--image", "tiny", "--name", "half"});
   REQUIRE(client.until([&] { return !h.list().empty(); }, short_time));
   client.signal(SIGINT);
   const auto status = client.wait(boot_time);
@@ -100,7 +100,7 @@ TEST_CASE("Ctrl-C during create cancels it and cleans up", "[vm]") {
 
 TEST_CASE("kill -9 of the daemon leaves the VM alive, and the next daemon takes it over", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
   const auto vmm = vmm_of(h, "a");
   kill_daemon(h);
@@ -115,7 +115,7 @@ TEST_CASE("kill -9 of the daemon leaves the VM alive, and the next daemon takes 
 TEST_CASE("a VM that died while no daemon watched is in a known state, and can be started",
           "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto vmm = vmm_of(h, "a");
   kill_daemon(h);
   ::kill(vmm, SIGKILL);
@@ -130,7 +130,7 @@ TEST_CASE("a VM that died while no daemon watched is in a known state, and can b
 
 TEST_CASE("a daemon that is killed while a VM boots leaves a VM in a known state or none", "[vm]") {
   home h;
-  auto client = h.start({"vm", "create", "--name", "a"});
+  auto client = h.start({"vm", "create", "--image", "tiny", "--name", "a"});
   REQUIRE(client.until([&] { return h.status() && !h.list().empty(); }, boot_time));
   kill_daemon(h);
   CHECK(client.wait(short_time) == 1);
@@ -141,7 +141,7 @@ TEST_CASE("a daemon that is killed while a VM boots leaves a VM in a known state
 TEST_CASE("a VMM that is killed from outside leaves a stopped VM or an error that says so",
           "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto vmm = vmm_of(h, "a");
   ::kill(vmm, SIGKILL);
   CHECK(h.eventually([&] { return h.show("a").at("state") != "running"; }));
@@ -152,14 +152,14 @@ TEST_CASE("a VMM that is killed from outside leaves a stopped VM or an error tha
 
 TEST_CASE("a guest that powers itself off is a stopped VM", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.banger({"vm", "exec", "a", "--", "poweroff", "-f"});
   CHECK(h.eventually([&] { return h.show("a").at("state") == "stopped"; }));
 }
 
 TEST_CASE("the daemon stops while its VM lives on", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
   const auto daemon = h.daemon_pid();
   h.good({"daemon", "stop"});
@@ -206,7 +206,7 @@ TEST_CASE("a client that is killed while it starts the daemon keeps nobody from 
 
 TEST_CASE("a newer banger brings its own daemon, and the VM lives on", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
   const auto old = h.status();
   REQUIRE(old);

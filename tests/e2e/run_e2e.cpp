@@ -44,7 +44,7 @@ std::function<std::string()> source(std::uint64_t total) {
 
 TEST_CASE("the exit code of the command is the exit code of banger", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto status = [&](const words& command) {
     words all{"vm", "exec", "a", "--"};
     all.insert(all.end(), command.begin(), command.end());
@@ -71,14 +71,14 @@ TEST_CASE("stdout and stderr of the command stay apart", "[vm]") {
 
 TEST_CASE("words of the command arrive as they were given, without a shell", "[vm]") {
   home h;
-  CHECK(h.good({"vm", "run", "--rm", "--", "printf", "%s|", "a b", "", "$HOME", "*", "'q\"", "--rm",
-                "\xc3\xa9"}) == "a b||$HOME|*|'q\"|--rm|\xc3\xa9|");
+  CHECK(h.good({"vm", "run", "--image", "tiny", "--rm", "--", "printf", "%s|", "a b", "", "$HOME",
+                "*", "'q\"", "--rm", "\xc3\xa9"}) == "a b||$HOME|*|'q\"|--rm|\xc3\xa9|");
 }
 
 TEST_CASE("stdin that is closed, empty or a pipe that ends is the end of input in the guest",
           "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   for (const auto kind : {input::closed, input::empty}) {
     auto cat = h.start({"vm", "exec", "a", "--", "cat"}, kind);
     CHECK(cat.wait(short_time) == 0);
@@ -102,7 +102,7 @@ TEST_CASE("what is piped in has the same checksum in the guest", "[vm]") {
 
 TEST_CASE("100 MB go through stdin and come back through stdout, every byte in its place", "[vm]") {
   home h;
-  auto cat = h.start({"vm", "run", "--rm", "--", "cat"}, input::pipe);
+  auto cat = h.start({"vm", "run", "--image", "tiny", "--rm", "--", "cat"}, input::pipe);
   cat.feed(source(100 * MB));
   pattern wanted;
   std::uint64_t got = 0, wrong = 0;
@@ -117,7 +117,7 @@ TEST_CASE("100 MB go through stdin and come back through stdout, every byte in i
 
 TEST_CASE("a reader that stalls costs the daemon at most 1 MiB, and others are served", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "exec", "a", "--", "true"});
   const auto daemon = h.daemon_pid();
   const auto before = status_number(daemon, "VmRSS");
@@ -146,8 +146,10 @@ TEST_CASE("a reader that stalls costs the daemon at most 1 MiB, and others are s
 
 TEST_CASE("two VMs run side by side", "[two-vms]") {
   home h;
-  auto one = h.start({"vm", "run", "--rm", "--", "cat", "/proc/sys/kernel/random/boot_id"});
-  auto two = h.start({"vm", "run", "--rm", "--", "cat", "/proc/sys/kernel/random/boot_id"});
+  auto one = h.start(
+      {"vm", "run", "--image", "tiny", "--rm", "--", "cat", "/proc/sys/kernel/random/boot_id"});
+  auto two = h.start(
+      {"vm", "run", "--image", "tiny", "--rm", "--", "cat", "/proc/sys/kernel/random/boot_id"});
   CHECK(one.wait(boot_time) == 0);
   CHECK(two.wait(boot_time) == 0);
   CHECK(one.out().size() == 37);
@@ -157,7 +159,7 @@ TEST_CASE("two VMs run side by side", "[two-vms]") {
 
 TEST_CASE("environment and working folder of a command are those that were asked for", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   CHECK(h.good({"vm", "exec", "a", "--", "pwd"}) == "/root\n");
   CHECK(h.good({"vm", "exec", "a", "--cwd", "/tmp", "--env", "A=1 2", "--", "sh", "-c",
                 "pwd; echo \"$A\""}) == "/tmp\n1 2\n");
@@ -166,7 +168,7 @@ TEST_CASE("environment and working folder of a command are those that were asked
 
 TEST_CASE("Ctrl-C during a command goes to the command", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   auto caught =
       h.start({"vm", "exec", "a", "--", "sh", "-c",
                "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done"});
@@ -182,7 +184,7 @@ TEST_CASE("Ctrl-C during a command goes to the command", "[vm]") {
 
 TEST_CASE("a command whose client is gone does not run on", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   auto sleeper = h.start({"vm", "exec", "a", "--", "sh", "-c", "echo ready; exec sleep 4711"});
   REQUIRE(sleeper.until([&] { return sleeper.out() == "ready\n"; }, short_time));
   sleeper.signal(SIGKILL);

@@ -48,7 +48,7 @@ TEST_CASE("a guest reaches nothing outside without --nat, and the host's loopbac
   home h;
   listener host;
   const auto reach = [&](bool nat) {
-    words args{"vm", "run", "--rm"};
+    words args{"vm", "run", "--image", "tiny", "--rm"};
     if (nat)
       args.emplace_back("--nat");
     for (const auto* word : {"--", "sh", "-c"})
@@ -65,7 +65,7 @@ TEST_CASE("a guest reaches nothing outside without --nat, and the host's loopbac
 
 TEST_CASE("the VMM runs without privileges, with a seccomp filter, and never as root", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto shown = h.show("a");
   const auto vmm = shown.at("pid").get<pid_t>();
   CHECK(status_line(vmm, "NoNewPrivs") == "1");
@@ -82,7 +82,7 @@ TEST_CASE("the VMM runs without privileges, with a seccomp filter, and never as 
 
 TEST_CASE("files and sockets of a VM are closed to other users", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   for (const auto& folder : {h.runtime(), h.state()}) {
     struct stat info {};
     REQUIRE(::stat(folder.c_str(), &info) == 0);
@@ -92,7 +92,7 @@ TEST_CASE("files and sockets of a VM are closed to other users", "[vm]") {
 
 TEST_CASE("the VMM outlives neither its VM nor a delete", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto shown = h.show("a");
   h.good({"vm", "delete", "a"});
   CHECK_FALSE(alive(shown.at("pid").get<pid_t>()));
@@ -102,7 +102,7 @@ TEST_CASE("the VMM outlives neither its VM nor a delete", "[vm]") {
 TEST_CASE("two users do not see each other's VMs, nor reach each other's daemon",
           "[root][two-vms]") {
   home h;
-  h.good({"vm", "create", "--name", "roots"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "roots"});
   const auto uid = std::atoll(std::getenv("BANGER_TEST_UID"));
   const auto theirs = h.top() / "theirs";
   fs::create_directory(theirs);

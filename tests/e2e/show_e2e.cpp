@@ -14,7 +14,7 @@ using Catch::Contains;
 TEST_CASE("list and show tell the same of a VM, for people and for programs", "[vm]") {
   home h;
   CHECK(h.list() == json::array());
-  h.good({"vm", "create", "--name", "a", "--vcpu", "1", "--memory", "256"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a", "--vcpu", "1", "--memory", "256"});
   const auto list = h.list();
   REQUIRE(list.size() == 1);
   CHECK(list[0].at("name") == "a");
@@ -29,7 +29,7 @@ TEST_CASE("list and show tell the same of a VM, for people and for programs", "[
 
 TEST_CASE("show tells which accelerator is used, and why not KVM", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto hypervisor = h.show("a").at("hypervisor").get<std::string>();
   CHECK_THAT(hypervisor, Contains("QEMU"));
   if (hypervisor.find("TCG") != std::string::npos)
@@ -42,7 +42,7 @@ TEST_CASE("show tells which accelerator is used, and why not KVM", "[vm]") {
 
 TEST_CASE("logs show the console, and go on with what is added when they follow", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "exec", "a", "--", "sh", "-c",
           "echo marker-one > /dev/kmsg; echo marker-one > /dev/ttyS0"});
   CHECK(h.eventually([&] {
@@ -61,14 +61,14 @@ TEST_CASE("logs show the console, and go on with what is added when they follow"
 
 TEST_CASE("logs of a stopped VM are still there", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "a"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "stop", "a"});
   CHECK_FALSE(h.good({"vm", "logs", "a"}).empty());
 }
 
 TEST_CASE("a run with --timing shows every stage of the start and whose time it is", "[vm]") {
   home h;
-  const auto r = h.banger({"vm", "run", "--rm", "--timing", "--", "true"});
+  const auto r = h.banger({"vm", "run", "--image", "tiny", "--rm", "--timing", "--", "true"});
   CHECK(r.status == 0);
   CHECK(r.out.empty());
   CHECK_THAT(r.err, Contains("launch") && Contains("hello"));
@@ -88,7 +88,7 @@ TEST_CASE("daemon status tells what it is, what it does and where its files are"
 
 TEST_CASE("every line of the daemon's log is a JSON object with time, level and event", "[vm]") {
   home h;
-  h.good({"vm", "run", "--rm", "--", "true"});
+  h.good({"vm", "run", "--image", "tiny", "--rm", "--", "true"});
   h.banger({"vm", "show", "nobody"});
   std::istringstream log(h.good({"daemon", "logs"}));
   int lines = 0, with_op = 0;

@@ -8,7 +8,8 @@ using namespace banger::test;
 
 TEST_CASE("bare_run", "[vm]") {
   home h;
-  CHECK(h.good({"vm", "run", "--rm", "--", "echo", "smoke-bare-ok"}) == "smoke-bare-ok\n");
+  CHECK(h.good({"vm", "run", "--image", "tiny", "--rm", "--", "echo", "smoke-bare-ok"}) ==
+        "smoke-bare-ok\n");
   CHECK(h.list().empty());
 }
 
@@ -16,7 +17,8 @@ TEST_CASE("workspace_run", "[later]") { skip("needs workspaces"); }
 
 TEST_CASE("exit_code", "[vm]") {
   home h;
-  CHECK(h.banger({"vm", "run", "--rm", "--", "sh", "-c", "exit 42"}).status == 42);
+  CHECK(h.banger({"vm", "run", "--image", "tiny", "--rm", "--", "sh", "-c", "exit 42"}).status ==
+        42);
 }
 
 TEST_CASE("workspace_dry_run", "[later]") { skip("needs workspaces"); }
@@ -30,7 +32,7 @@ TEST_CASE("workspace_stop_start", "[later]") { skip("needs workspaces"); }
 // The row's workspace half (auto-cd, stale-host warning, --auto-prepare) comes with workspaces.
 TEST_CASE("vm_exec", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "box"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
   CHECK(h.good({"vm", "exec", "box", "--", "pwd"}) == "/root\n");
   CHECK(h.banger({"vm", "exec", "box", "--", "sh", "-c", "exit 7"}).status == 7);
   h.good({"vm", "stop", "box"});
@@ -41,8 +43,8 @@ TEST_CASE("vm_exec", "[vm]") {
 
 TEST_CASE("concurrent_runs", "[two-vms]") {
   home h;
-  auto one = h.start({"vm", "run", "--rm", "--", "echo", "one"});
-  auto two = h.start({"vm", "run", "--rm", "--", "echo", "two"});
+  auto one = h.start({"vm", "run", "--image", "tiny", "--rm", "--", "echo", "one"});
+  auto two = h.start({"vm", "run", "--image", "tiny", "--rm", "--", "echo", "two"});
   CHECK(one.wait(boot_time) == 0);
   CHECK(two.wait(boot_time) == 0);
   CHECK(one.out() == "one\n");
@@ -52,7 +54,7 @@ TEST_CASE("concurrent_runs", "[two-vms]") {
 // By exec, where the row says ssh.
 TEST_CASE("vm_lifecycle", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "box"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
   CHECK(h.good({"vm", "exec", "box", "--", "echo", "first"}) == "first\n");
   h.good({"vm", "stop", "box"});
   h.good({"vm", "start", "box"});
@@ -76,13 +78,13 @@ TEST_CASE("nat", "[later]") { skip("needs the bridge network; user-mode NAT is t
 
 TEST_CASE("invalid_spec", "[none]") {
   home h;
-  CHECK(h.banger({"vm", "create", "--vcpu", "0"}).status == 2);
+  CHECK(h.banger({"vm", "create", "--image", "tiny", "--vcpu", "0"}).status == 2);
   CHECK(h.list().empty());
 }
 
 TEST_CASE("invalid_name", "[none]") {
   home h;
-  CHECK(h.banger({"vm", "create", "--name", "Not_A_Label"}).status == 2);
+  CHECK(h.banger({"vm", "create", "--image", "tiny", "--name", "Not_A_Label"}).status == 2);
   CHECK(h.list().empty());
 }
 

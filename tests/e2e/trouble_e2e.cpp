@@ -160,7 +160,7 @@ TEST_CASE("a database of a newer banger is refused, not rewritten", "[none]") {
 TEST_CASE("a damaged image is an error that names it, and no VM is left", "[none]") {
   home h;
   damage(find_file(h.top(), "rootfs"), 100'000);
-  const auto r = h.banger({"vm", "run", "--rm", "--", "true"});
+  const auto r = h.banger({"vm", "run", "--image", "tiny", "--rm", "--", "true"});
   CHECK(r.status == 125);
   CHECK_THAT(r.err, Contains("tiny"));
   CHECK(h.list().empty());
@@ -170,7 +170,7 @@ TEST_CASE("a damaged kernel is an error that names the file, and no VM is left",
   home h;
   const auto kernel = find_file(h.top(), "vmlinux");
   damage(kernel, 1'000'000);
-  const auto r = h.banger({"vm", "run", "--rm", "--", "true"});
+  const auto r = h.banger({"vm", "run", "--image", "tiny", "--rm", "--", "true"});
   CHECK(r.status == 125);
   CHECK_THAT(r.err, Contains("vmlinux"));
   CHECK(h.list().empty());
@@ -180,7 +180,7 @@ TEST_CASE("without QEMU the error names the package to install", "[none]") {
   home h;
   h.env["PATH"] = h.top() / "h";
   h.env["BANGER_QEMU"] = "/nonexistent/qemu";
-  const auto r = h.banger({"vm", "run", "--rm", "--", "true"});
+  const auto r = h.banger({"vm", "run", "--image", "tiny", "--rm", "--", "true"});
   CHECK(r.status == 125);
   CHECK_THAT(r.err, Contains("qemu") || Contains("QEMU"));
   CHECK(h.list().empty());
@@ -207,7 +207,7 @@ TEST_CASE("a full disk during create is an error with a remedy, and leaves no VM
     while (ballast.write(block.data(), static_cast<std::streamsize>(block.size())).flush())
       ;
   }
-  const auto r = h.banger({"vm", "create", "--name", "full"});
+  const auto r = h.banger({"vm", "create", "--image", "tiny", "--name", "full"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("space"));
   fs::remove(small / "ballast");

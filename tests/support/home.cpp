@@ -79,11 +79,11 @@ home::home(images wanted) {
   }
   if (const char* scale = std::getenv("BANGER_TEST_TIME_SCALE"))
     env["BANGER_TIME_SCALE"] = scale;
-  if (wanted == images::warm)
-    warm_up();
+  if (wanted != images::none)
+    warm_up(wanted);
 }
 
-void home::warm_up() {
+void home::warm_up(images wanted) {
   for (const auto* part : {"s", "c"}) {
     const auto made = stage() / "warm" / part / "banger";
     if (!fs::exists(made))
@@ -98,6 +98,8 @@ void home::warm_up() {
       else if (fs::exists(made / kind))
         fs::copy_file(made / kind, here / kind);
   }
+  if (wanted != images::debian)
+    fs::remove_all(state() / "images/debian-bookworm");
 }
 
 home::~home() {

@@ -21,10 +21,14 @@ std::filesystem::path stage();
 /// A boot under emulation, with room for a busy machine.
 inline constexpr milliseconds boot_time{90'000};
 inline constexpr milliseconds short_time{15'000};
+/// An image from packages.
+inline constexpr milliseconds build_time{400'000};
 
 class home {
 public:
-  enum class images { warm, none };
+  /// What is there before the first command: tiny and a kernel; and debian-bookworm, too (for tests
+  /// with the tag [debian]); nothing.
+  enum class images { warm, debian, none };
   explicit home(images wanted = images::warm);
   ~home();
   home(const home&) = delete;
@@ -61,7 +65,7 @@ public:
   void close();
 
 private:
-  void warm_up();
+  void warm_up(images wanted);
   void collect_starts();
   void check_nothing_left();
 

@@ -74,7 +74,7 @@ server_process::server_process(const std::filesystem::path& socket, std::vector<
   output_ = out[0];
   first_line = line("");
   std::string word;
-  std::istringstream(first_line) >> word >> gateway >> vms >> system >> operations;
+  std::istringstream(first_line) >> word >> gateway >> vms >> system >> operations >> images;
 }
 
 server_process::~server_process() {

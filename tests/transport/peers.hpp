@@ -47,7 +47,7 @@ public:
 
   pid_t pid = -1;
   std::string first_line; ///< "ready ..." or "failed CODE ..."
-  std::uint64_t gateway = 0, vms = 0, system = 0, operations = 0; ///< actor ids
+  std::uint64_t gateway = 0, vms = 0, system = 0, operations = 0, images = 0; ///< actor ids
 
 private:
   bool read_more(std::chrono::milliseconds patience);

@@ -219,7 +219,7 @@ int main(int argc, char** argv) {
   }
   tell_test("ready " + std::to_string(gateway_handle.id()) + " " + std::to_string(vms_handle.id()) +
             " " + std::to_string(system_handle.id()) + " " +
-            std::to_string(operations_handle.id()));
+            std::to_string(operations_handle.id()) + " " + std::to_string(images_handle.id()));
   std::getchar(); // ends with the test that started it
   end_all();
   return 0;

@@ -138,7 +138,10 @@ TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
   CHECK(ask(logs_atom::value, logs_request{"vm-1", true})->token == "0");
   CHECK(actor::call<bool>(self.system, self.session.operations, 5s, cancel_atom::value,
                           std::string("op-1")) == true);
+  const image_request build{"work", {"nodejs", "ripgrep"}, true};
+  CHECK(actor::call<op_ticket>(self.system, images, 5s, begin_atom::value, build)->op == "op-work");
   CHECK(actor::call<std::vector<image_view>>(self.system, images, 5s, list_atom::value));
+  CHECK(actor::call<void>(self.system, images, 5s, delete_atom::value, std::string("work")));
   CHECK(actor::call<std::vector<vm_view>>(self.system, vms, 5s, list_atom::value)->size() == 2);
   CHECK(
       actor::call<vm_detail>(self.system, vms, 5s, show_atom::value, std::string("abc"))->folder ==

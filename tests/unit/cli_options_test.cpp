@@ -37,11 +37,11 @@ std::string refused(const std::vector<std::string>& words) {
 
 } // namespace
 
-TEST_CASE("a run without flags gets the defaults of this host and of tiny") {
+TEST_CASE("a run without flags gets the default image and the sizes of this host") {
   const auto run = understood<run_options>({"vm", "run", "--", "true"});
-  CHECK(run.request.image == "tiny");
+  CHECK(run.request.image == "debian-bookworm");
   CHECK(run.request.vcpu == 2);
-  CHECK(run.request.memory_mib == 256);
+  CHECK(run.request.memory_mib == 2048);
   CHECK(run.request.disk_bytes == 8 * GiB);
   CHECK(run.request.name.empty());
   CHECK_FALSE(run.request.nat);
@@ -230,7 +230,7 @@ TEST_CASE("every page shows a command that can be run, or its usage") {
 TEST_CASE("help shows the sizes that this host would give") {
   const auto text = understood<help_page>({"vm", "run", "--help"}).text;
   CHECK_THAT(text, Catch::Contains("virtual CPUs (default 2: host, 8 CPUs / 4)"));
-  CHECK_THAT(text, Catch::Contains("default 256: image tiny"));
+  CHECK_THAT(text, Catch::Contains("default 2048: host, 16 GiB / 8"));
   CHECK_THAT(text, Catch::Contains("default 8G: builtin"));
 }
 

@@ -65,8 +65,18 @@ struct command_words {
     return request;
   }
 
-  expected<std::optional<char>> check_escape() const {
-    return escape.empty() ? std::optional<char>(default_escape) : escape_value(escape);
+  /// The same, and the escape, into the options of a verb.
+  expected<void> put(std::vector<std::string> argv, const surroundings& around,
+                     messages::exec_request& request, std::optional<char>& key) const {
+    auto checked = check(std::move(argv), around);
+    if (!checked)
+      return tl::unexpected(checked.error());
+    const auto chosen = escape_value(escape.empty() ? std::string(1, default_escape) : escape);
+    if (!chosen)
+      return tl::unexpected(chosen.error());
+    request = std::move(*checked);
+    key = *chosen;
+    return {};
   }
 };
 
@@ -149,17 +159,11 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
       return tl::unexpected(request.error());
     if (auto ok = check_run(split, what, run.detach, remove, around); !ok)
       return tl::unexpected(ok.error());
-    auto exec = what.check(split.command, around);
-    if (!exec)
-      return tl::unexpected(exec.error());
-    const auto escape = what.check_escape();
-    if (!escape)
-      return tl::unexpected(escape.error());
-    run.escape = *escape;
+    if (auto ok = what.put(split.command, around, run.command, run.escape); !ok)
+      return tl::unexpected(ok.error());
     run.request = std::move(*request);
     run.request.ephemeral = remove;
     run.request.until_booted = wait == "boot";
-    run.command = std::move(*exec);
     return run;
   });
 }
@@ -178,14 +182,12 @@ expected<command> parse_exec(const std::vector<std::string>& words, const surrou
   return read(verb, split.flags, [&]() -> expected<command> {
     if (auto ok = check_exec(split, ref, more); !ok)
       return tl::unexpected(ok.error());
-    auto exec = what.check(split.command, around);
-    if (!exec)
-      return tl::unexpected(exec.error());
-    const auto escape = what.check_escape();
-    if (!escape)
-      return tl::unexpected(escape.error());
-    exec->ref = ref;
-    return exec_options{std::move(*exec), *escape, true};
+    exec_options options;
+    if (auto ok = what.put(split.command, around, options.request, options.escape); !ok)
+      return tl::unexpected(ok.error());
+    options.request.ref = ref;
+    options.quiet = true;
+    return options;
   });
 }
 
@@ -205,15 +207,9 @@ expected<command> parse_shell(const std::vector<std::string>& words, const surro
                   "write `banger vm exec -t " + ref + " -- COMMAND`");
     if (auto ok = check_shell_place(around, ("exec " + ref + " -- uname -a").c_str()); !ok)
       return tl::unexpected(ok.error());
-    auto exec = what.check({}, around);
-    if (!exec)
-      return tl::unexpected(exec.error());
-    const auto escape = what.check_escape();
-    if (!escape)
-      return tl::unexpected(escape.error());
-    options.request = std::move(*exec);
+    if (auto ok = what.put({}, around, options.request, options.escape); !ok)
+      return tl::unexpected(ok.error());
     options.request.ref = ref;
-    options.escape = *escape;
     return options;
   });
 }

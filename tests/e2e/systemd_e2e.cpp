@@ -101,3 +101,21 @@ TEST_CASE("a guest that powers itself off is stopped, at once and without an err
   CHECK(h.eventually([&] { return h.show("w").at("state") == "stopped"; }, systemd_time));
   CHECK(h.show("w").at("last_error") == "");
 }
+
+TEST_CASE("images with NetworkManager or cloud-init get the address that the agent gives them",
+          "[vm][debian][root]") {
+  for (const auto* package : {"network-manager", "cloud-init"}) {
+    INFO(package);
+    home h(home::images::debian);
+    const auto built = h.banger({"image", "build", "w", "--include", package}, {}, build_time);
+    REQUIRE(built.status == 0);
+    boot(h, {"--image", "w", "--nat", "--memory", "1G"});
+    CHECK(in_guest(h, "dpkg-query -W -f '${db:Status-Status}' " + std::string(package)) ==
+          "installed");
+    CHECK_THAT(in_guest(h, "ip -4 -o addr show dev eth0"), Contains("10.0.2.15/24"));
+    CHECK_THAT(in_guest(h, "ip -4 route"), Contains("default via 10.0.2.2"));
+    CHECK_THAT(in_guest(h, "cat /etc/resolv.conf"), Contains("nameserver "));
+    CHECK(in_guest(h, "hostname") == "w\n");
+    CHECK(h.banger({"vm", "stop", "w"}, {}, systemd_time).status == 0);
+  }
+}

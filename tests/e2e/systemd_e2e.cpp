@@ -82,9 +82,10 @@ TEST_CASE("a guest whose agent does not answer is stopped by its power button",
           "[vm][debian][user]") {
   home h(home::images::debian);
   boot(h);
-  // The agent is the one whose name begins with '@'.
-  in_guest(h, "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in @*) "
-              "(sleep 1; kill -STOP ${p#/proc/}) & ;; esac; done");
+  // The agent is the one whose name begins with '@'. It stops after it has answered us.
+  CHECK(in_guest(h, "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in @*) "
+                    "systemd-run --no-block --quiet sh -c \"sleep 2; kill -STOP ${p#/proc/}\"; "
+                    "echo found;; esac; done") == "found\n");
   const auto begun = clock::now();
   const auto stopped = h.banger({"vm", "stop", "w"}, {}, systemd_time);
   CHECK(stopped.status == 0);

@@ -1,6 +1,7 @@
 // Measures and prints; judges nothing. Floors and figures come from the same run, in turn, so that
 // a busy machine is busy for both.
 #include "tests/bench/bare.hpp"
+#include "tests/bench/images.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
@@ -178,6 +179,8 @@ void bench_all() {
   bench_commands(h);
   bench_streams(h);
   bench_memory(h);
+  if (std::getenv("BANGER_BENCH_IMAGES") != nullptr)
+    bench_images(h);
   h.close();
 }
 

@@ -2,6 +2,7 @@
 // a busy machine is busy for both.
 #include "tests/bench/bare.hpp"
 #include "tests/bench/daily.hpp"
+#include "tests/bench/images.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
 #include "tests/support/home.hpp"
@@ -191,6 +192,8 @@ void bench_all() {
   bench_keys(h);
   bench_streams(h);
   bench_memory(h);
+  if (std::getenv("BANGER_BENCH_IMAGES") != nullptr)
+    bench_images(h);
   h.close();
 }
 

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include <csignal>
+#include <thread>
 
 using namespace banger::test;
 using Catch::Contains;
@@ -86,6 +86,7 @@ TEST_CASE("a guest whose agent does not answer is stopped by its power button",
   CHECK(in_guest(h, "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in @*) "
                     "systemd-run --no-block --quiet sh -c \"sleep 2; kill -STOP ${p#/proc/}\"; "
                     "echo found;; esac; done") == "found\n");
+  std::this_thread::sleep_for(milliseconds(5000));
   const auto begun = clock::now();
   const auto stopped = h.banger({"vm", "stop", "w"}, {}, systemd_time);
   CHECK(stopped.status == 0);

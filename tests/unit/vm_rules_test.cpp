@@ -1,5 +1,5 @@
-#include "actors/vm/capability.hpp"
 #include "actors/operations/ids.hpp"
+#include "actors/vm/capability.hpp"
 #include "actors/vm/rules.hpp"
 
 #include <catch2/catch.hpp>

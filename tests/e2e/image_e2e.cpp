@@ -119,10 +119,9 @@ TEST_CASE("a build goes on when its client is killed, and a second order joins i
   CHECK(check.status == 0);
 }
 
-TEST_CASE("an image of one's own is made without namespaces, and goes when no VM has it",
-          "[debian][vm]") {
+TEST_CASE("an image of one's own is made of packages, and goes when no VM has it", "[debian][vm]") {
   home h(home::images::debian);
-  // The daemon inherits it: newuidmap is of no use then.
+  // As a user without namespaces: the daemon inherits it, and newuidmap is of no use then.
   auto list = h.command({"image", "list"});
   list.argv.insert(list.argv.begin(), {"/usr/bin/setpriv", "--no-new-privs", "--"});
   REQUIRE(run(list, {}, short_time).status == 0);

@@ -2,14 +2,12 @@
 
 #include "actors/image/bootstrap_plan.hpp"
 #include "actors/image/lines.hpp"
+#include "actors/image/tar_pipe.hpp"
 #include "actors/storage/process.hpp"
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <future>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -90,34 +88,6 @@ struct swept_folder {
   ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
 
-// mmdebstrap's archive is unpacked while it comes.
-expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
-                                    const tar_options& options, bootstrap_watch& watch,
-                                    const std::stop_token& stop) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return fail_errno("cannot make a pipe for mmdebstrap", errno);
-  unique_fd out(ends[0]), in(ends[1]);
-  std::stop_source halt;
-  const std::stop_callback passed_on(stop, [&] { halt.request_stop(); });
-  auto unpacking = std::async(std::launch::async, [&]() -> expected<tar_content> {
-    auto content = unpack_tar(out.get(), tree, options, halt.get_token());
-    out.reset();
-    if (!content)
-      halt.request_stop();
-    return content;
-  });
-  run.output = in.get();
-  const auto ended = storage::run(run, halt.get_token());
-  in.reset();
-  auto content = unpacking.get();
-  if (stop.stop_requested())
-    return fail(errc::cancelled, "making the image was cancelled");
-  if (!ended && ended.error().code != errc::cancelled)
-    return tl::unexpected(watch.explain(ended.error(), debian_suite));
-  return content;
-}
-
 } // namespace
 
 expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const fs::path& work,
@@ -148,7 +118,8 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
     if (const auto news = watch.hear(line); news && progress)
       progress("packages", *news);
   };
-  return run_bootstrap(std::move(run), tree, options, watch, stop);
+  const auto explain = [&](const failure& f) { return watch.explain(f, debian_suite); };
+  return unpack_output(std::move(run), tree, options, explain, stop);
 }
 
 expected<void> sweep_bootstrap(const fs::path& work) {

@@ -138,6 +138,12 @@ expected<image_info> ensure_image(const fs::path& folder, const recipe& what,
   return make(folder, what, false, progress, stop);
 }
 
+expected<std::optional<image_info>> find_image(const fs::path& folder) {
+  if (must_build(storage::read_manifest(folder, manifest_name)))
+    return std::optional<image_info>{};
+  return check_image(folder).map([](image_info i) { return std::optional(std::move(i)); });
+}
+
 expected<image_info> build_image(const fs::path& folder, const recipe& what,
                                  const storage::progress_fn& progress,
                                  const std::stop_token& stop) {
@@ -208,6 +214,11 @@ std::vector<shelved> list_images(const fs::path& images) {
 }
 
 void prune_image(const fs::path& folder) {
+  // What a build has published is in the manifest only when it is done.
+  std::stop_source at_once;
+  at_once.request_stop();
+  if (!storage::lock_file(folder / lock_name, at_once.get_token()))
+    return;
   const auto m = storage::read_manifest(folder, manifest_name);
   if (!m || m->files.size() != 1)
     return;

@@ -55,15 +55,19 @@ bool has_mounts_below(const fs::path& folder) {
   return found;
 }
 
+fs::path link_of(const fs::path& link) {
+  std::error_code bad;
+  auto target = fs::read_symlink(link, bad);
+  return bad ? fs::path() : target;
+}
+
 // Where namespaces do not work, processes may outlive a daemon that was killed. They are known by
-// the folder that they work in.
+// what we gave them, and by where they are.
 bool works_in(const fs::path& process, const fs::path& work) {
-  for (const auto* what : {"environ", "cmdline"})
-    if (const auto text = storage::read_file(process / what, 1 << 20))
-      if (text->find(work.string() + "/") != std::string::npos ||
-          text->find("TMPDIR=" + work.string() + '\0') != std::string::npos)
-        return true;
-  return false;
+  const auto environment = storage::read_file(process / "environ", 1 << 20);
+  return is_of_bootstrap({environment.value_or(""), link_of(process / "root").string(),
+                          link_of(process / "cwd").string()},
+                         work.string());
 }
 
 // True if there were some.

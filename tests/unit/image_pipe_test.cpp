@@ -1,9 +1,12 @@
-// Archives that a program writes: who ends whom, and whose error is told.
+// Archives that a program writes: who ends whom, and whose error is told. What is left of builds.
 #include "actors/image/bootstrap.hpp"
+#include "actors/image/shelf.hpp"
 #include "actors/image/tar_pipe.hpp"
 #include "tests/unit/storage_scratch.hpp"
 
 #include <csignal>
+#include <future>
+#include <sys/mount.h>
 #include <thread>
 #include <unistd.h>
 
@@ -101,4 +104,65 @@ TEST_CASE_METHOD(writing_program, "a stop is heard while the program says nothin
   });
   CHECK(code(unpack("head -c 20000 x.tar; sleep 30", {}, stop.get_token())) == errc::cancelled);
   CHECK(watch.below(20s));
+}
+
+TEST_CASE("of the processes that a killed bootstrap left only its own are ended") {
+  test::scratch s;
+  const auto work = s / "work.tmp";
+  fs::create_directories(work / "root");
+  const auto run = [&](const fs::path& cwd, const std::vector<std::string>& env) {
+    return std::async(std::launch::async, [=] {
+      const auto end =
+          storage::run_any({.argv = {"sleep", "3"}, .env = env, .cwd = cwd, .deadline = 60s});
+      return end ? end->status : -1;
+    });
+  };
+  auto given = run("/", {"TMPDIR=" + work.string()});
+  auto below = run(work / "root", {});
+  auto talks = run("/", {"OLDPWD=" + work.string() + "/x", "TMPDIR=" + work.string() + "2"});
+  std::this_thread::sleep_for(300ms);
+  CHECK(sweep_bootstrap(work));
+  CHECK_FALSE(fs::exists(work));
+  CHECK(given.get() == 128 + SIGKILL);
+  CHECK(below.get() == 128 + SIGKILL);
+  CHECK(talks.get() == 0);
+}
+
+TEST_CASE("an image that cannot be removed wholly is said to be so, and can be deleted later") {
+  test::scratch s;
+  put(s / "work/manifest.json", "{}");
+  put(s / ".removed-work/old", "of a deletion that was cut short");
+  CHECK(remove_image(s.top(), "work"));
+  CHECK(test::names_in(s.top()).empty());
+  CHECK(code(remove_image(s.top(), "work")) == errc::not_found);
+  const auto held = s / ".removed-work/held";
+  fs::create_directories(held);
+  put(s / "work/manifest.json", "{}");
+  if (::mount("none", held.c_str(), "tmpfs", 0, nullptr) != 0)
+    return; // only root can hold a folder
+  const auto kept = remove_image(s.top(), "work");
+  CHECK(code(kept) == errc::operation_failed);
+  CHECK(fs::exists(s / "work/manifest.json"));
+  ::umount(held.c_str());
+  CHECK(remove_image(s.top(), "work"));
+  CHECK(test::names_in(s.top()).empty());
+}
+
+TEST_CASE("files of earlier builds stay while a build runs, since its own is not in the list yet") {
+  test::scratch s;
+  const std::string sum(64, 'a');
+  put(s / "rootfs-new.img", "x");
+  put(s / "rootfs-old.img", "x");
+  const std::stop_token never;
+  REQUIRE(storage::write_manifest(s.top(), "manifest.json", 1, "work",
+                                  {{"rootfs-new.img", sum, true}}, never, {}));
+  {
+    const auto lock = storage::lock_file(s / "build.lock", never);
+    REQUIRE(lock);
+    prune_image(s.top());
+    CHECK(fs::exists(s / "rootfs-old.img"));
+  }
+  prune_image(s.top());
+  CHECK_FALSE(fs::exists(s / "rootfs-old.img"));
+  CHECK(fs::exists(s / "rootfs-new.img"));
 }

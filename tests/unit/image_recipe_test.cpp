@@ -194,6 +194,23 @@ TEST_CASE("any other failure is told in apt's words, a cancelled one as it is") 
   CHECK_THAT(after({"E: write: No space left on device"}).why, Contains("no space"));
 }
 
+TEST_CASE("a process is of a bootstrap by what it was given and where it lives, not by words") {
+  const std::string work = "/i/a/work.tmp";
+  const auto with = [](std::string_view entries) {
+    return process_traits{std::string(entries), "/", "/"};
+  };
+  using namespace std::string_view_literals;
+  CHECK(is_of_bootstrap(with("A=b\0TMPDIR=/i/a/work.tmp\0"sv), work));
+  CHECK(is_of_bootstrap(with("FAKECHROOT_BASE=/i/a/work.tmp/mmdebstrap.x\0"sv), work));
+  CHECK(is_of_bootstrap({"", "/i/a/work.tmp/x", "/"}, work));
+  CHECK(is_of_bootstrap({"", "/", "/i/a/work.tmp/x"}, work));
+  for (const auto entries : {"A=TMPDIR=/i/a/work.tmp\0"sv, "TMPDIR=/i/a/work.tmp2\0"sv,
+                             "TMPDIR=/i/a/work.tmp/x\0"sv, "OLDPWD=/i/a/work.tmp/x\0"sv, ""sv})
+    CHECK_FALSE(is_of_bootstrap(with(entries), work));
+  CHECK_FALSE(is_of_bootstrap({"", "/i/a/work.tmp2/x", "/i/a"}, work));
+  CHECK_FALSE(is_of_bootstrap({"", "", "/i/a/work.tmp"}, work)); // somebody who looks at it
+}
+
 TEST_CASE("what belongs to one machine or to this host stays out of a Debian image") {
   for (const auto* path :
        {"etc/hostname", "etc/resolv.conf", "etc/machine-id", "etc/ssh/ssh_host_rsa_key",

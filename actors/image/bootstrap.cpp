@@ -2,14 +2,12 @@
 
 #include "actors/image/bootstrap_plan.hpp"
 #include "actors/image/lines.hpp"
+#include "actors/image/tar_pipe.hpp"
 #include "actors/storage/process.hpp"
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <future>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,15 +55,19 @@ bool has_mounts_below(const fs::path& folder) {
   return found;
 }
 
+fs::path link_of(const fs::path& link) {
+  std::error_code bad;
+  auto target = fs::read_symlink(link, bad);
+  return bad ? fs::path() : target;
+}
+
 // Where namespaces do not work, processes may outlive a daemon that was killed. They are known by
-// the folder that they work in.
+// what we gave them, and by where they are.
 bool works_in(const fs::path& process, const fs::path& work) {
-  for (const auto* what : {"environ", "cmdline"})
-    if (const auto text = storage::read_file(process / what, 1 << 20))
-      if (text->find(work.string() + "/") != std::string::npos ||
-          text->find("TMPDIR=" + work.string() + '\0') != std::string::npos)
-        return true;
-  return false;
+  const auto environment = storage::read_file(process / "environ", 1 << 20);
+  return is_of_bootstrap({environment.value_or(""), link_of(process / "root").string(),
+                          link_of(process / "cwd").string()},
+                         work.string());
 }
 
 // True if there were some.
@@ -89,34 +91,6 @@ struct swept_folder {
   fs::path path;
   ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
-
-// mmdebstrap's archive is unpacked while it comes.
-expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
-                                    const tar_options& options, bootstrap_watch& watch,
-                                    const std::stop_token& stop) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return fail_errno("cannot make a pipe for mmdebstrap", errno);
-  unique_fd out(ends[0]), in(ends[1]);
-  std::stop_source halt;
-  const std::stop_callback passed_on(stop, [&] { halt.request_stop(); });
-  auto unpacking = std::async(std::launch::async, [&]() -> expected<tar_content> {
-    auto content = unpack_tar(out.get(), tree, options, halt.get_token());
-    out.reset();
-    if (!content)
-      halt.request_stop();
-    return content;
-  });
-  run.output = in.get();
-  const auto ended = storage::run(run, halt.get_token());
-  in.reset();
-  auto content = unpacking.get();
-  if (stop.stop_requested())
-    return fail(errc::cancelled, "making the image was cancelled");
-  if (!ended && ended.error().code != errc::cancelled)
-    return tl::unexpected(watch.explain(ended.error(), debian_suite));
-  return content;
-}
 
 } // namespace
 
@@ -148,7 +122,8 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
     if (const auto news = watch.hear(line); news && progress)
       progress("packages", *news);
   };
-  return run_bootstrap(std::move(run), tree, options, watch, stop);
+  const auto explain = [&](const failure& f) { return watch.explain(f, debian_suite); };
+  return unpack_output(std::move(run), tree, options, explain, stop);
 }
 
 expected<void> sweep_bootstrap(const fs::path& work) {

@@ -46,6 +46,16 @@ std::vector<std::string> confinement(bootstrap_mode mode);
 /// mmdebstrap's arguments; the archive comes on its standard output.
 std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan);
 
+/// What /proc tells of a process.
+struct process_traits {
+  std::string environment; ///< entries that end with NUL
+  std::string root, cwd;   ///< empty: not known
+};
+
+/// Whether a bootstrap in the folder WORK began it: it was given WORK for its temporary files, or
+/// lives below. That WORK is mentioned anywhere else says nothing.
+bool is_of_bootstrap(const process_traits& process, const std::string& work);
+
 /// Reads what mmdebstrap says, line by line.
 class bootstrap_watch {
 public:
@@ -56,6 +66,8 @@ public:
 
 private:
   std::string detail();
+  std::optional<failure> explain_missing(std::string_view suite) const;
+  std::optional<failure> explain_network() const;
 
   unsigned part_ = 0, all_ = 0, fetched_ = 0, unpacked_ = 0, configured_ = 0;
   std::string doing_, told_;

@@ -102,6 +102,12 @@ public:
   expected<boot::boot_set> kernel(const storage::progress_fn&, const std::stop_token&) override {
     return boot::boot_set{"6.1", "/vmlinux", "/initramfs", "/modules"};
   }
+  expected<std::optional<boot::boot_set>> find_kernel() override {
+    return std::optional<boot::boot_set>{};
+  }
+  expected<std::optional<image::image_info>> find(const image_name&) override {
+    return std::optional<image::image_info>{};
+  }
   expected<image::image_info> ensure(const image_name& name, const storage::progress_fn&,
                                      const std::stop_token&) override {
     return image::image_info{name.str(), "/" + name.str() + ".img", 1, "", "", "", {}};

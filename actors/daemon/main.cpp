@@ -125,6 +125,7 @@ struct ground {
   back_ends found;
   std::optional<store::database> database;
   std::vector<vms::found_vm> vms;
+  bool all_rows_read = true;
 };
 
 expected<ground> prepare(options& o) {
@@ -153,6 +154,7 @@ expected<ground> prepare(options& o) {
     return tl::unexpected(recorded.error());
   for (const auto& row : recorded->quarantined)
     log::error({}, "row_quarantined", {{"text", row}});
+  g.all_rows_read = recorded->quarantined.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
   g.database.emplace(std::move(*db));
   return g;
@@ -180,7 +182,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       image::make_workshop({g.where.state / "images", g.where.cache / "kernels", find_banger_init(),
                             o.kernel_package}),
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations};
+      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),

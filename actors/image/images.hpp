@@ -68,6 +68,7 @@ struct image_crew {
   run_fn briefly;   ///< for what takes milliseconds
   run_fn at_length; ///< for builds
   operations::operations_actor operations;
+  bool prunes = true; ///< false: some VMs may be in no list, and what they stand on is kept
 };
 
 images_actor spawn_images(caf::actor_system& system, image_crew crew);

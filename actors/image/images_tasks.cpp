@@ -146,6 +146,8 @@ void images_state::stop_if_alone(task& t) {
 
 // The files of earlier builds live as long as a VM may stand on one of them.
 void images_state::prune(std::vector<std::string> names) {
+  if (!crew_.prunes)
+    return;
   with_vms([this, names = std::move(names)](const expected<std::vector<vm_view>>& vms) {
     for (const auto& image : names)
       if (vms && standing_on(image, *vms).empty() && tasks_.count(image) == 0)

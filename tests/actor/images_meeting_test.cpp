@@ -146,3 +146,11 @@ TEST_CASE_METHOD(shelf_house, "a new daemon removes older files on which no VM s
   CHECK(made("prune work") == 1);
   CHECK(made("prune other") == 0);
 }
+
+TEST_CASE_METHOD(shelf_house, "where a VM may be in no list, older files stay") {
+  shop->shelf["work"] = {"work", image::family::debian, {"jq"}};
+  const auto at_once = [](auto task) { task(); };
+  images = keep(image::spawn_images(system, {shop, at_once, at_once, operations, false}));
+  let_vms_stand_on({});
+  CHECK(made("prune work") == 0);
+}

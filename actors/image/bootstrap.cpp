@@ -3,6 +3,7 @@
 #include "actors/image/bootstrap_plan.hpp"
 #include "actors/image/lines.hpp"
 #include "actors/image/tar_pipe.hpp"
+#include "actors/log/log.hpp"
 #include "actors/storage/process.hpp"
 
 #include <cerrno>
@@ -123,7 +124,10 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
       progress("packages", *news);
   };
   const auto explain = [&](const failure& f) { return watch.explain(f, debian_suite); };
-  return unpack_output(std::move(run), tree, options, explain, stop);
+  auto content = unpack_output(std::move(run), tree, options, explain, stop);
+  if (!content && content.error().code != errc::cancelled)
+    log::warn({}, "image_build_failed", {{"text", watch.last_words()}});
+  return content;
 }
 
 expected<void> sweep_bootstrap(const fs::path& work) {

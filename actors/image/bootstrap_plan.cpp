@@ -8,7 +8,7 @@ namespace banger::image {
 
 namespace {
 
-constexpr std::size_t most_errors = 20;
+constexpr std::size_t most_errors = 20, most_last = 20;
 constexpr const char* cannot_make = "cannot make a Debian image";
 constexpr const char* or_tiny = "`--image tiny` needs no packages";
 
@@ -120,6 +120,9 @@ std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan) {
 }
 
 std::optional<std::string> bootstrap_watch::hear(std::string_view line) {
+  last_.emplace_back(line.substr(0, 500));
+  if (last_.size() > most_last)
+    last_.pop_front();
   constexpr std::string_view bad[] = {"E: ", "Err:", "W: Failed", "dpkg: error"};
   if (std::any_of(std::begin(bad), std::end(bad), [&](auto b) { return line.starts_with(b); })) {
     if (errors_.size() < most_errors)
@@ -211,6 +214,13 @@ std::optional<failure> bootstrap_watch::explain_network() const {
   return {};
 }
 
+std::string bootstrap_watch::last_words() const {
+  std::string text;
+  for (const auto& line : last_)
+    text += line + '\n';
+  return text;
+}
+
 failure bootstrap_watch::explain(const failure& f, std::string_view suite) const {
   if (f.code != errc::operation_failed)
     return f;
@@ -231,7 +241,9 @@ failure bootstrap_watch::explain(const failure& f, std::string_view suite) const
   });
   return {errc::operation_failed,
           cannot_make,
-          of_apt == errors_.end() ? f.why : *of_apt,
+          of_apt != errors_.end() ? *of_apt
+          : last_.empty()         ? f.why
+                                  : last_.back(),
           std::string("see the daemon's log; ") + or_tiny,
           {}};
 }

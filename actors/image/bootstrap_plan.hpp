@@ -5,6 +5,7 @@
 #include "actors/image/recipe.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -63,6 +64,8 @@ public:
   std::optional<std::string> hear(std::string_view line);
   /// What went wrong, if it failed; `f` is how its process ended.
   failure explain(const failure& f, std::string_view suite) const;
+  /// What it said last, a few lines, for the log.
+  std::string last_words() const;
 
 private:
   std::string detail();
@@ -72,6 +75,7 @@ private:
   unsigned part_ = 0, all_ = 0, fetched_ = 0, unpacked_ = 0, configured_ = 0;
   std::string doing_, told_;
   std::vector<std::string> errors_; ///< the first few
+  std::deque<std::string> last_;    ///< lines, for an end without an error
 };
 
 } // namespace banger::image

@@ -189,7 +189,7 @@ TEST_CASE("a file's sizes, name server and key reach a VM, and shells complete i
                       "disk_size = \"64M\"\nvcpu = 1\n");
   // `script` gives it a terminal, so that it says what it decided.
   program create{
-      {"script", "-qec", bin("banger").string() + " vm create --nat --name otter", "/dev/null"},
+      {"script", "-qec", bin("banger").string() + " vm create --image tiny --nat --name otter", "/dev/null"},
       h.env,
       input::empty,
       -1};

@@ -230,6 +230,9 @@ TEST_CASE("any other failure is told in apt's words, a cancelled one as it is") 
                "E: mmdebstrap failed to run"})
             .why == "E: Unable to correct problems, you have held broken packages.");
   CHECK(after({}).why == "exit status 1");
+  // What it says at the front of much output is not why it ended.
+  CHECK(after({"Suggested packages:", "  git-svn", "tar: file changed as we read it"}).why ==
+        "tar: file changed as we read it");
   const bootstrap_watch watch;
   CHECK(watch.explain({errc::timed_out, "x", {}, {}, {}}, "bookworm").code == errc::timed_out);
   CHECK_THAT(after({"E: write: No space left on device"}).why, Contains("no space"));

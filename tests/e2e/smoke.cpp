@@ -67,7 +67,7 @@ TEST_CASE("vm_set", "[later]") { skip("needs `vm set`"); }
 TEST_CASE("vm_restart", "[later]") { skip("needs `vm restart`"); }
 TEST_CASE("vm_kill", "[vm]") {
   home h;
-  h.good({"vm", "create", "--name", "box"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
   h.good({"vm", "kill", "--signal", "KILL", "box"});
   CHECK(h.show("box").at("state") == "stopped");
 }
@@ -94,7 +94,7 @@ TEST_CASE("detach_run", "[vm]") {
   CHECK(h.banger({"vm", "run", "-d", "--rm"}).status == 2);
   CHECK(h.banger({"vm", "run", "-d", "--", "true"}).status == 2);
   CHECK(h.list().empty());
-  CHECK(h.good({"vm", "run", "-d", "--name", "box"}) == "box\n");
+  CHECK(h.good({"vm", "run", "-d", "--image", "tiny", "--name", "box"}) == "box\n");
   CHECK(h.good({"vm", "exec", "box", "--", "echo", "here"}) == "here\n");
 }
 

@@ -24,7 +24,7 @@ TEST_CASE("a terminal, or a shell, where there is no terminal is refused before 
   refused({"vm", "run", "-d", "--rm"}, "--detach and --rm exclude each other");
   refused({"vm", "run", "-d", "--", "true"}, "--detach takes no command");
   refused({"vm", "run", "-d", "--env", "A=1"}, "they belong to a command");
-  refused({"vm", "kill", "a", "--signal", "WINCH"}, "KILL TERM INT HUP QUIT USR1 USR2 ABRT");
+  refused({"vm", "kill", "a", "--signal", "WINCH"}, "TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT");
   refused({"vm", "kill"}, "VM is required");
   refused({"vm", "run", "--wait", "none", "--", "true"}, "agent, boot");
   refused({"vm", "exec", "a", "--escape", "ab", "--", "true"}, "--escape");

@@ -45,6 +45,7 @@ void images_state::meet(const vms_facet& vms) {
       crew_.briefly, [shop = crew_.shop] { return shop->list(); },
       [this](const std::vector<shelved>& here) {
         std::vector<std::string> names;
+        names.reserve(here.size());
         for (const auto& image : here)
           names.push_back(image.name);
         prune(std::move(names));
@@ -175,7 +176,7 @@ op_ticket images_state::order(const recipe& what, const client_actor& asker) {
   one.image = what.name;
   one.op = operations::new_operation_id();
   one.began = self_->clock().now();
-  const op_ticket ticket{one.op, ""};
+  op_ticket ticket{one.op, ""};
   actor::tell(self_, crew_.operations, operations::opening_atom::value,
               operations::opening{one.op, "image.build", what.name, asker,
                                   caf::actor_cast<operations::runner_actor>(images_actor(self_))});

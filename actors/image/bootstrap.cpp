@@ -90,13 +90,12 @@ struct swept_folder {
   ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
 
-// mmdebstrap's archive is unpacked while it comes.
-expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
-                                    const tar_options& options, bootstrap_watch& watch,
-                                    const std::stop_token& stop) {
+// The archive that the command writes is unpacked while it comes.
+expected<tar_content> unpack_output(storage::command run, const fs::path& tree,
+                                    const tar_options& options, const std::stop_token& stop) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return fail_errno("cannot make a pipe for mmdebstrap", errno);
+    return fail_errno("cannot make a pipe for an archive", errno);
   unique_fd out(ends[0]), in(ends[1]);
   std::stop_source halt;
   const std::stop_callback passed_on(stop, [&] { halt.request_stop(); });
@@ -111,12 +110,78 @@ expected<tar_content> run_bootstrap(storage::command run, const fs::path& tree,
   const auto ended = storage::run(run, halt.get_token());
   in.reset();
   auto content = unpacking.get();
-  if (stop.stop_requested())
-    return fail(errc::cancelled, "making the image was cancelled");
-  if (!ended && ended.error().code != errc::cancelled)
-    return tl::unexpected(watch.explain(ended.error(), debian_suite));
+  // An archive that was cut short is its writer's fault, a writer whom nobody listens to the
+  // reader's.
+  const bool cut = !content && content.error().code == errc::corrupted;
+  if (!ended && (content || cut || stop.stop_requested()))
+    return tl::unexpected(ended.error());
   return content;
 }
+
+// One bootstrap: how mmdebstrap is called here, and what it says.
+class bootstrapper {
+public:
+  bootstrapper(bootstrap_plan plan, const fs::path& work, const storage::progress_fn& progress,
+               const std::stop_token& stop)
+      : plan_(std::move(plan)), work_(work), progress_(progress), stop_(stop) {
+    if (can_confine(plan_.mode, stop))
+      around_ = confinement(plan_.mode);
+  }
+
+  expected<void> prepare() {
+    if (::mkdir(work_.c_str(), 0700) != 0)
+      return fail_errno("cannot make the folder " + work_.string(), errno);
+    if (plan_.from.options.empty())
+      return {};
+    plan_.options_file = work_ / "apt.conf";
+    return storage::write_file(plan_.options_file, plan_.from.options);
+  }
+
+  // mmdebstrap passes its archive on by the kilobyte: where its folder means the same to a second
+  // program, that one writes the archive. Under fakechroot only mmdebstrap knows who owns what.
+  expected<tar_content> run(const fs::path& tree, const tar_options& options) {
+    if (plan_.mode == bootstrap_mode::fakechroot)
+      return told(unpack_output(command(bootstrap_arguments(plan_)), tree, options, stop_));
+    plan_.target = work_ / "root";
+    if (auto made = storage::run(command(bootstrap_arguments(plan_)), stop_); !made)
+      return told(tl::unexpected(made.error()));
+    if (progress_)
+      progress_("packages", "collecting the files");
+    return told(unpack_output(command(archive_arguments(plan_.target)), tree, options, stop_));
+  }
+
+private:
+  storage::command command(const std::vector<std::string>& words) {
+    storage::command c{.argv = around_,
+                       .env = {"TMPDIR=" + work_.string()},
+                       .cwd = "/",
+                       .deadline = bootstrap_deadline,
+                       .max_output = 64 << 10};
+    c.argv.insert(c.argv.end(), words.begin(), words.end());
+    c.on_error_line = [this](std::string_view line) {
+      if (const auto news = watch_.hear(line); news && progress_)
+        progress_("packages", *news);
+    };
+    return c;
+  }
+
+  expected<tar_content> told(expected<tar_content> outcome) const {
+    if (outcome)
+      return outcome;
+    if (stop_.stop_requested())
+      return fail(errc::cancelled, "making the image was cancelled");
+    if (outcome.error().code == errc::corrupted)
+      return outcome;
+    return tl::unexpected(watch_.explain(outcome.error(), debian_suite));
+  }
+
+  bootstrap_plan plan_;
+  const fs::path& work_;
+  const storage::progress_fn& progress_;
+  const std::stop_token& stop_;
+  std::vector<std::string> around_;
+  bootstrap_watch watch_;
+};
 
 } // namespace
 
@@ -126,29 +191,11 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
   const auto mode = choose_mode(look_at_host(stop));
   if (!mode)
     return tl::unexpected(mode.error());
-  bootstrap_plan plan{*mode, what, ask_apt(debian_suite, stop), {}};
   const swept_folder swept{work};
-  if (::mkdir(work.c_str(), 0700) != 0)
-    return fail_errno("cannot make the folder " + work.string(), errno);
-  if (!plan.from.options.empty()) {
-    plan.options_file = work / "apt.conf";
-    if (auto ok = storage::write_file(plan.options_file, plan.from.options); !ok)
-      return tl::unexpected(ok.error());
-  }
-  auto words = bootstrap_arguments(plan);
-  if (const auto around = confinement(*mode); can_confine(*mode, stop))
-    words.insert(words.begin(), around.begin(), around.end());
-  bootstrap_watch watch;
-  storage::command run{.argv = std::move(words),
-                       .env = {"TMPDIR=" + work.string()},
-                       .cwd = "/",
-                       .deadline = bootstrap_deadline,
-                       .max_output = 64 << 10};
-  run.on_error_line = [&](std::string_view line) {
-    if (const auto news = watch.hear(line); news && progress)
-      progress("packages", *news);
-  };
-  return run_bootstrap(std::move(run), tree, options, watch, stop);
+  bootstrapper b({*mode, what, ask_apt(debian_suite, stop), {}, {}}, work, progress, stop);
+  if (auto ok = b.prepare(); !ok)
+    return tl::unexpected(ok.error());
+  return b.run(tree, options);
 }
 
 expected<void> sweep_bootstrap(const fs::path& work) {

@@ -126,7 +126,7 @@ op_ticket images_state::order(const recipe& what, const client_actor& asker) {
   one.image = what.name;
   one.op = operations::new_operation_id();
   one.began = self_->clock().now();
-  const op_ticket ticket{one.op, ""};
+  op_ticket ticket{one.op, ""};
   actor::tell(self_, crew_.operations, operations::opening_atom::value,
               operations::opening{one.op, "image.build", what.name, asker,
                                   caf::actor_cast<operations::runner_actor>(images_actor(self_))});

@@ -105,6 +105,7 @@ expected<recipe> choose_recipe(const image_name& name, const std::vector<std::st
   const auto* builtin = find_builtin(name.str());
   if (builtin == nullptr && packages->empty()) {
     std::vector<std::string> known;
+    known.reserve(builtins.size());
     for (const auto& b : builtins)
       known.emplace_back(b.name);
     return fail(errc::not_found, "nothing is known of an image '" + name.str() + "'",

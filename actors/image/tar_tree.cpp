@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
@@ -259,6 +260,17 @@ void unpacker::remember(archive_entry* entry, const std::string& path) {
     content_.owners.insert_or_assign("/" + path, std::move(o));
 }
 
+// What pads the archive: its writer shall not find a closed pipe.
+void read_to_end(int fd, const std::stop_token& stop) {
+  std::array<char, 16384> rest{};
+  ssize_t got = 1;
+  while (got != 0 && !stop.stop_requested()) {
+    got = ::read(fd, rest.data(), rest.size());
+    if (got < 0 && errno != EINTR)
+      return;
+  }
+}
+
 } // namespace
 
 expected<tar_content> unpack_tar(int fd, const fs::path& tree, const tar_options& options,
@@ -272,7 +284,10 @@ expected<tar_content> unpack_tar(int fd, const fs::path& tree, const tar_options
   unpacker u(a.get(), options, stop);
   if (auto ok = u.open(tree); !ok)
     return tl::unexpected(ok.error());
-  return u.run();
+  auto content = u.run();
+  if (content)
+    read_to_end(fd, stop);
+  return content;
 }
 
 } // namespace banger::image

@@ -253,7 +253,7 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
-expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
+expected<op_ticket> vms_state::order(const std::string& id, const vm::order& what,
                                      const caf::strong_actor_ptr& from) {
   if (actors_.count(vms_.at(id).actor.address()) == 0)
     return tl::unexpected(actor_failed());

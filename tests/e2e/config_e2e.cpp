@@ -188,11 +188,12 @@ TEST_CASE("a file's sizes, name server and key reach a VM, and shells complete i
                       "\"\ndefault_dns = \"192.0.2.53\"\n[vm_defaults]\nmemory_mib = 200\n"
                       "disk_size = \"64M\"\nvcpu = 1\n");
   // `script` gives it a terminal, so that it says what it decided.
-  program create{
-      {"script", "-qec", bin("banger").string() + " vm create --nat --name otter", "/dev/null"},
-      h.env,
-      input::empty,
-      -1};
+  program create{{"script", "-qec",
+                  bin("banger").string() + " vm create --image tiny --nat --name otter",
+                  "/dev/null"},
+                 h.env,
+                 input::empty,
+                 -1};
   const auto made = run(create, {}, boot_time);
   INFO(made.out << made.err);
   REQUIRE(made.status == 0);

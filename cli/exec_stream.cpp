@@ -3,17 +3,16 @@
 #include "cli/frame_link.hpp"
 #include "cli/outlet.hpp"
 #include "cli/signals.hpp"
+#include "cli/stream_input.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
+#include <csignal>
 #include <optional>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace banger::cli {
@@ -30,6 +29,9 @@ constexpr std::uint64_t ack_every = guest::window / 4;
 // Connections that are lost before the command speaks: a daemon that dies of it again and again.
 constexpr int most_losses = 3;
 
+// So long a command that was hung up has to end, before it is killed.
+constexpr std::chrono::milliseconds last_moments{1000};
+
 tl::unexpected<failure> out_of_order(const char* why) {
   return fail(errc::bad_version, "cannot read the stream", why, "see `banger daemon logs`");
 }
@@ -45,12 +47,14 @@ struct drain {
 class exec_stream {
 public:
   exec_stream(unique_fd connection, const stream_ends& ends, bool is_log, reattach again = {})
-      : link_(std::move(connection)), again_(std::move(again)), in_(ends.in),
-        signals_(ends.signals), is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
+      : link_(std::move(connection)), again_(std::move(again)), terminal_(ends.terminal),
+        in_(ends.in, again_ != nullptr, ends.terminal), signals_(ends.signals),
+        is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
 
   expected<outcome> run();
 
 private:
+  using clock = std::chrono::steady_clock;
   enum slot : std::size_t { at_link, at_in, at_out, at_err, at_signals, slots };
 
   std::array<pollfd, slots> interests() const;
@@ -59,29 +63,33 @@ private:
   expected<void> take(const received& frame);
   expected<void> take_data(const received& frame);
   expected<void> take_exited(std::string_view payload);
-  expected<void> take_ack(const received& frame);
+  expected<void> take_opened();
+  expected<void> take_failed(std::string_view payload) const;
   expected<void> go_on();
   expected<void> read_input();
-  void take_signals();
+  expected<void> take_signals();
+  expected<void> take_signal(std::uint32_t number);
+  expected<void> take_terminal_signal(std::uint32_t number);
+  void send_signal(std::uint32_t number);
+  void send_size();
+  void leave(const outcome& how);
   void acknowledge();
+  int patience() const;
   std::optional<outcome> ended();
 
-  bool may_read_input() const {
-    return in_ >= 0 && opened_ && in_known_ && !end_ && link_.has_room() &&
-           in_sent_ - in_acked_ < guest::window;
-  }
+  bool wants_input() const { return opened_ && !end_ && !leaving_; }
   drain& drain_of(stream_id stream) { return drains_[stream == stream_id::err ? 1 : 0]; }
 
   frame_link link_;
   reattach again_;
-  int in_, signals_;
+  terminal_session* terminal_;
+  stream_input in_;
+  int signals_;
   bool is_log_, opened_ = false, connected_ = true;
   std::array<drain, 2> drains_;
-  std::uint64_t in_sent_ = 0, in_acked_ = 0;
-  std::string in_kept_;            ///< sent and not acknowledged, in case it has to be sent again
-  bool in_ended_ = false;          ///< its end was sent
   int losses_ = 0;                 ///< of connections, one after the other
-  bool in_known_ = true;           ///< after a reattach the guest first says where it stands
+  std::optional<outcome> leaving_; ///< the terminal's session is over; the command may yet end
+  clock::time_point leave_by_;
   std::optional<outcome> end_;     ///< told by the other side; our output may still be on its way
   std::optional<outcome> at_once_; ///< decided here; nothing is waited for
   impatience patience_;
@@ -90,7 +98,7 @@ private:
 expected<outcome> exec_stream::run() {
   for (;;) {
     auto ready = interests();
-    if (::poll(ready.data(), ready.size(), -1) < 0) {
+    if (::poll(ready.data(), ready.size(), patience()) < 0) {
       if (errno == EINTR)
         continue;
       return fail_errno("cannot wait for the stream", errno);
@@ -115,7 +123,7 @@ expected<void> exec_stream::go_on() {
     return tl::unexpected(connection.error());
   link_ = frame_link(std::move(*connection));
   connected_ = true;
-  in_known_ = false;
+  in_.lost();
   for (auto& drain : drains_)
     drain.acked = drain.received;
   return {};
@@ -125,7 +133,7 @@ std::array<pollfd, exec_stream::slots> exec_stream::interests() const {
   std::array<pollfd, slots> all{};
   all[at_link] = {connected_ && !end_ ? link_.fd() : -1,
                   static_cast<short>(POLLIN | (link_.wants_to_write() ? POLLOUT : 0)), 0};
-  all[at_in] = {may_read_input() ? in_ : -1, POLLIN, 0};
+  all[at_in] = {wants_input() ? in_.poll_fd(link_) : -1, POLLIN, 0};
   for (const auto i : {0u, 1u})
     all[at_out + i] = {drains_[i].to.pending() ? drains_[i].to.poll_fd() : -1, POLLOUT, 0};
   all[at_signals] = {signals_, POLLIN, 0};
@@ -134,7 +142,8 @@ std::array<pollfd, exec_stream::slots> exec_stream::interests() const {
 
 expected<void> exec_stream::handle(const std::array<pollfd, slots>& ready) {
   if (ready[at_signals].revents != 0)
-    take_signals();
+    if (auto ok = take_signals(); !ok)
+      return ok;
   if ((ready[at_link].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
     connected_ = link_.receive();
     if (auto ok = take_frames(); !ok)
@@ -144,7 +153,7 @@ expected<void> exec_stream::handle(const std::array<pollfd, slots>& ready) {
     if (ready[at_out + i].revents != 0)
       if (auto ok = drains_[i].to.flush(); !ok)
         return ok;
-  if (ready[at_in].revents != 0 && may_read_input())
+  if (ready[at_in].revents != 0 && wants_input())
     if (auto ok = read_input(); !ok)
       return ok;
   acknowledge();
@@ -168,24 +177,43 @@ expected<void> exec_stream::take_frames() {
 
 expected<void> exec_stream::take(const received& frame) {
   switch (frame.head.type) {
-  case frame_type::opened:
-    opened_ = true;
-    losses_ = 0;
-    return {};
+  case frame_type::opened: return take_opened();
   case frame_type::data: return take_data(frame);
   case frame_type::eof:
     if (is_log_ && frame.head.stream == stream_id::out)
       end_ = outcome{ending::log_end, 0};
     return {};
-  case frame_type::ack: return take_ack(frame);
+  case frame_type::ack:
+    return frame.head.stream == stream_id::in ? in_.take_ack(frame.head.offset, link_)
+                                              : out_of_order("it acknowledges its own output");
   case frame_type::exited: return take_exited(frame.payload);
-  case frame_type::failed: {
-    const auto body = guest::decode<guest::failed_body>(frame.payload);
-    return fail(errc::operation_failed, is_log_ ? "no log" : "the command was not started",
-                body ? body->text : "the guest does not say why");
-  }
+  case frame_type::failed: return take_failed(frame.payload);
   default: return out_of_order("a frame came that has no place here");
   }
+}
+
+// Only now the terminal is the guest's: before, Ctrl-C was for us. Its size may have changed on the
+// way, or while the connection was lost.
+expected<void> exec_stream::take_opened() {
+  opened_ = true;
+  losses_ = 0;
+  if (terminal_ == nullptr || leaving_)
+    return {};
+  if (auto ok = terminal_->raw.enter(); !ok)
+    return ok;
+  send_size();
+  return {};
+}
+
+expected<void> exec_stream::take_failed(std::string_view payload) const {
+  const auto body = guest::decode<guest::failed_body>(payload);
+  // It came too late for a command that has just ended.
+  if (body && (body->request == frame_type::signal || body->request == frame_type::resize))
+    return {};
+  if (body && opened_)
+    return fail(errc::operation_failed, body->text);
+  return fail(errc::operation_failed, is_log_ ? "no log" : "the command was not started",
+              body ? body->text : "the guest does not say why");
 }
 
 expected<void> exec_stream::take_data(const received& frame) {
@@ -198,28 +226,6 @@ expected<void> exec_stream::take_data(const received& frame) {
   if (drain.received - drain.acked > guest::window)
     return out_of_order("more came than was allowed");
   return drain.to.put(frame.payload);
-}
-
-expected<void> exec_stream::take_ack(const received& frame) {
-  const auto offset = frame.head.offset;
-  if (frame.head.stream != stream_id::in || offset > in_sent_ || offset < in_acked_)
-    return out_of_order("it acknowledges what was not sent");
-  in_kept_.erase(0, offset - in_acked_);
-  in_acked_ = offset;
-  if (std::exchange(in_known_, true))
-    return {};
-  guest::header head;
-  head.type = frame_type::data;
-  head.stream = stream_id::in;
-  for (std::size_t at = 0; at < in_kept_.size(); at += guest::max_payload) {
-    head.offset = in_acked_ + at;
-    link_.send(head, std::string_view(in_kept_).substr(at, guest::max_payload));
-  }
-  head.type = frame_type::eof;
-  head.offset = in_sent_;
-  if (in_ended_)
-    link_.send(head, {});
-  return {};
 }
 
 expected<void> exec_stream::take_exited(std::string_view payload) {
@@ -236,42 +242,93 @@ expected<void> exec_stream::take_exited(std::string_view payload) {
 }
 
 expected<void> exec_stream::read_input() {
-  std::array<char, guest::max_payload> buffer;
-  const auto credit = guest::window - (in_sent_ - in_acked_);
-  const auto n = ::read(in_, buffer.data(), std::min<std::uint64_t>(buffer.size(), credit));
-  if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return {};
-  // A terminal that hung up reads as EIO: to the command that is the end of its input.
-  if (n < 0 && errno != EIO)
-    return fail_errno("cannot read standard input", errno);
-  const auto size = n > 0 ? static_cast<std::size_t>(n) : 0;
-  guest::header head;
-  head.type = size > 0 ? frame_type::data : frame_type::eof;
-  head.stream = stream_id::in;
-  head.offset = in_sent_;
-  link_.send(head, {buffer.data(), size});
-  in_sent_ += size;
-  if (again_)
-    in_kept_.append(buffer.data(), size);
-  in_ended_ = size == 0;
-  if (in_ended_)
-    in_ = -1;
+  auto ok = in_.read(link_, [this](escape_act act) {
+    if (act == escape_act::leave)
+      leave({ending::left, SIGHUP});
+    else if (act == escape_act::suspend)
+      ::kill(0, SIGTSTP); // and whoever else is in our job
+    else
+      terminal_session::say(terminal_->escapes.help());
+  });
+  if (in_.hung_up())
+    leave({ending::gave_up, SIGHUP});
+  return ok;
+}
+
+expected<void> exec_stream::take_signals() {
+  signalfd_siginfo info{};
+  while (!at_once_ && ::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+    if (auto ok = terminal_ != nullptr ? take_terminal_signal(info.ssi_signo)
+                                       : take_signal(info.ssi_signo);
+        !ok)
+      return ok;
   return {};
 }
 
-void exec_stream::take_signals() {
-  signalfd_siginfo info{};
-  while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    const bool enough = patience_.add(impatience::clock::now());
-    // When the command has ended, only our own output is waited for.
-    if (enough || end_) {
-      at_once_ = outcome{ending::gave_up, info.ssi_signo};
-      return;
-    }
-    guest::header head;
-    head.type = frame_type::signal;
-    link_.send(head, guest::encode(guest::signal_body{info.ssi_signo}));
+expected<void> exec_stream::take_signal(std::uint32_t number) {
+  const bool enough = patience_.add(impatience::clock::now());
+  // When the command has ended, only our own output is waited for.
+  if (enough || end_)
+    at_once_ = outcome{ending::gave_up, number};
+  else
+    send_signal(number);
+  return {};
+}
+
+// Keys come as bytes. So a signal is from outside, and for us.
+expected<void> exec_stream::take_terminal_signal(std::uint32_t number) {
+  const bool raw = opened_ && !end_ && !leaving_;
+  if (number == SIGTSTP || number == SIGCONT) {
+    auto ok = number == SIGTSTP ? terminal_->raw.suspend() : expected<void>{};
+    if (ok && raw)
+      ok = terminal_->raw.enter();
+    else
+      terminal_->raw.leave();
+    if (!ok)
+      return ok;
   }
+  if (number == SIGTSTP || number == SIGCONT || number == SIGWINCH) {
+    if (raw)
+      send_size();
+    return {};
+  }
+  leave({ending::gave_up, number});
+  return {};
+}
+
+void exec_stream::send_signal(std::uint32_t number) {
+  guest::header head;
+  head.type = frame_type::signal;
+  link_.send(head, guest::encode(guest::signal_body{number}));
+}
+
+void exec_stream::send_size() {
+  const auto size = window_of(terminal_->fd);
+  guest::header head;
+  head.type = frame_type::resize;
+  link_.send(head, guest::encode(guest::resize_body{size.rows, size.cols}));
+}
+
+// As when a line hangs up: the shell hears of it, and what it started with nohup lives on. The
+// terminal is ours again at once.
+void exec_stream::leave(const outcome& how) {
+  if (leaving_ || !opened_ || end_) {
+    at_once_ = leaving_.value_or(how);
+    return;
+  }
+  leaving_ = how;
+  leave_by_ = clock::now() + last_moments;
+  terminal_->raw.leave();
+  for (auto& drain : drains_)
+    drain.to.swallow();
+  send_signal(SIGHUP);
+}
+
+int exec_stream::patience() const {
+  if (!leaving_)
+    return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(leave_by_ - clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
 void exec_stream::acknowledge() {
@@ -292,6 +349,8 @@ void exec_stream::acknowledge() {
 std::optional<outcome> exec_stream::ended() {
   if (at_once_)
     return at_once_;
+  if (leaving_)
+    return end_ || !connected_ || clock::now() >= leave_by_ ? leaving_ : std::nullopt;
   if (drains_[0].to.closed())
     return outcome{ending::output_closed, 0};
   if (end_ && !drains_[0].to.pending() && !drains_[1].to.pending())
@@ -300,24 +359,6 @@ std::optional<outcome> exec_stream::ended() {
 }
 
 } // namespace
-
-expected<unique_fd> open_stream(const std::filesystem::path& socket, const std::string& token) {
-  unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd)
-    return fail_errno("cannot make a socket", errno);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const auto& path = socket.native();
-  if (path.size() >= sizeof address.sun_path)
-    return fail(errc::bad_request, "the socket path is too long: " + path);
-  std::memcpy(address.sun_path, path.data(), path.size());
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("cannot open a stream to the daemon", errno);
-  if (::send(fd.get(), token.data(), token.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(token.size()))
-    return fail(errc::disconnected, "the daemon refused the stream", "", "try again");
-  return fd;
-}
 
 expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends,
                                   const reattach& again) {

@@ -13,13 +13,16 @@
 
 namespace banger::cli {
 
+struct terminal_session;
+
 enum class ending {
   exited,        ///< value: status 0–255
   signalled,     ///< value: signal number
   not_found,     ///< value: errno
   not_runnable,  ///< value: errno
   output_closed, ///< whoever read our output went away
-  gave_up,       ///< value: the signal that was sent once too often
+  gave_up, ///< value: the signal that was sent once too often, or that ended a terminal session
+  left,    ///< by an escape; value: the signal that the command got for it
   log_end,
 };
 
@@ -32,6 +35,9 @@ struct outcome {
 struct stream_ends {
   int in = 0, out = 1, err = 2;
   int signals = -1; ///< a signalfd; what it says is forwarded to the command
+  /// The command has a terminal, and `in` is the one that it appears on. `signals` then end the
+  /// session, and say TSTP, CONT and WINCH as well.
+  terminal_session* terminal = nullptr;
 };
 
 /// Connects to the stream socket and shows the token. `disconnected`, `operation_failed`.

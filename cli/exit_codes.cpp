@@ -10,7 +10,8 @@ int exit_code(const outcome& end) {
   switch (end.how) {
   case ending::exited: return static_cast<int>(end.value & 0xff);
   case ending::signalled:
-  case ending::gave_up: return exit_signal + value;
+  case ending::gave_up:
+  case ending::left: return exit_signal + value;
   case ending::not_found: return exit_not_found;
   case ending::not_runnable: return exit_not_runnable;
   case ending::output_closed: return exit_signal + SIGPIPE;

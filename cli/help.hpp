@@ -15,6 +15,7 @@ exit status, and deletes the VM:
 
 For a VM that stays:
   $ banger vm create --name box        make and boot it
+  $ banger vm shell box                look around in it
   $ banger vm exec box -- df -h        run commands in it, as often as you like
   $ banger vm stop box                 its disks stay;  `banger vm start box` boots it again
   $ banger vm delete box               it and its disks are gone
@@ -33,6 +34,7 @@ inline constexpr std::string_view vm_intro =
 Most days one command is enough: boot, run, hand back output and exit status, delete.
   $ banger vm run --rm -- sh -c 'echo hello; exit 3'
   $ tar c . | banger vm run --rm -- sh -c 'tar x && ls'
+  $ banger vm run --rm                 a shell, if you have a terminal
 )";
 
 inline constexpr std::string_view vm_outro =
@@ -134,9 +136,12 @@ inline constexpr std::string_view run_examples =
   $ seq 1000 | banger vm run --rm -- sha256sum
   $ banger vm run --name box --memory 1G -- sh -c 'echo kept > /root/note'
   $ banger vm exec box -- cat /root/note
+  $ banger vm run -it --rm -- top
+  $ banger vm run -d --name web && banger vm shell web
 The command is run as it is, without a shell; write `-- sh -c '...'` for pipes and variables. Its
-environment is the VM's own plus what --env adds. Exit code: the command's own (128+N if signal N
-ended it), 125 if the VM could not be made or was lost, 126 not runnable, 127 not found.
+environment is the VM's own plus what --env adds. Without a command it is root's login shell, in a
+terminal. Exit code: the command's own (128+N if signal N ended it), 125 if the VM could not be
+made or was lost, 126 not runnable, 127 not found.
 )";
 
 inline constexpr std::string_view create_examples =
@@ -144,6 +149,7 @@ inline constexpr std::string_view create_examples =
   $ banger vm create --name box
   $ banger vm exec box -- hostname
   $ name=$(banger vm create) && banger vm delete "$name"
+  $ banger vm create --wait none --name slow && banger operations
 )";
 
 inline constexpr std::string_view exec_examples =
@@ -151,9 +157,27 @@ inline constexpr std::string_view exec_examples =
   $ banger vm exec box -- cat /proc/loadavg
   $ banger vm exec box --env LANG=C --cwd /tmp -- sh -c 'pwd; env'
   $ banger vm exec box -- tar c /root > root.tar
+  $ banger vm exec -it box -- vi /root/note
 The command is run as it is, without a shell. Ctrl-C goes to the command; three within a second
-give up on it. Exit code: the command's own (128+N if signal N ended it), 125 our own failure, 126
-not runnable, 127 not found.
+give up on it. With -t every key goes to the command, and `~.` after a newline leaves. Exit code:
+the command's own (128+N if signal N ended it), 125 our own failure, 126 not runnable, 127 not
+found.
+)";
+
+inline constexpr std::string_view shell_examples =
+    R"(Examples:
+  $ banger vm shell box
+  $ banger vm shell box --cwd /tmp --env EDITOR=vi
+Every key goes to the shell. After a newline `~.` leaves and hangs up what runs in the session, `~?`
+shows more, and `~~` sends one ~. Exit code: the shell's own, 129 after `~.`, 125 our own failure.
+)";
+
+inline constexpr std::string_view kill_examples =
+    R"(Examples:
+  $ banger vm kill box
+  $ banger vm kill --signal TERM box web
+The default is KILL, as if the power failed. TERM, too, lets only the hypervisor end in order, not
+the guest: what the guest has not written is lost. Use it when `banger vm stop box` hangs.
 )";
 
 inline constexpr std::string_view refs_examples =

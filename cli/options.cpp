@@ -28,7 +28,10 @@ expected<command> parse_status(const std::vector<std::string>& words) {
 }
 
 expected<command> parse_stop(const std::vector<std::string>& words) {
-  page verb("daemon stop", "", "End the daemon once its operations are done. VMs live on.", "");
+  page verb(
+      "daemon stop", "",
+      "End the daemon once its operations are done; builds of images are cancelled. VMs live on.",
+      "");
   return read(verb, words, [&]() -> expected<command> { return daemon_stop_options{}; });
 }
 

@@ -4,6 +4,7 @@
 #include "cli/values.hpp"
 #include "messages/models.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,23 +15,31 @@ namespace banger::cli {
 struct create_options {
   messages::create_request request;
   bool quiet = false, timing = false, json = false;
+  bool wait = true; ///< for the end of the operation
 };
 
 struct run_options {
   messages::create_request request; ///< `ephemeral` is --rm
   messages::exec_request command;   ///< its `ref` comes from the VM that was made
+  std::optional<char> escape;       ///< of a command with a terminal
   bool quiet = false, timing = false;
+  bool detach = false; ///< no command: the VM is made, and left
 };
 
+/// A command, or without any word the login shell, in a VM.
 struct exec_options {
   messages::exec_request request;
+  std::optional<char> escape;
+  bool quiet = false;
 };
 
-/// `verb` of start, stop, delete, on several VMs.
+/// `verb` of start, stop, kill, delete, on several VMs.
 struct verb_options {
   std::string verb;
   std::vector<std::string> refs;
   bool quiet = false, timing = false;
+  bool wait = true, until_booted = false; ///< of a start
+  std::string signal = {};                ///< of a kill
 };
 
 struct list_options {

@@ -75,6 +75,13 @@ expected<void> outlet::put(std::string_view bytes) {
   return {};
 }
 
+void outlet::swallow() {
+  closed_ = true;
+  done_ += rest_.size() - at_;
+  rest_.clear();
+  at_ = 0;
+}
+
 expected<void> outlet::flush() {
   const auto sent = push(std::string_view(rest_).substr(at_));
   if (!sent)

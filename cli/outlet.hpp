@@ -21,6 +21,9 @@ public:
   /// Goes on with the rest; call it when `poll_fd()` can be written to.
   expected<void> flush();
 
+  /// Nobody wants the rest, nor what is still to come.
+  void swallow();
+
   bool pending() const { return at_ < rest_.size(); }
   bool closed() const { return closed_; }         ///< the reader went away (EPIPE)
   std::uint64_t written() const { return done_; } ///< bytes, counting swallowed ones

@@ -6,10 +6,12 @@
 
 namespace banger::cli {
 
-signal_source::signal_source() {
+signal_source::signal_source(std::initializer_list<int> more) {
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    sigaddset(&wanted, number);
+  for (const int number : more)
     sigaddset(&wanted, number);
   ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
   fd_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));

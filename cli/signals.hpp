@@ -1,6 +1,6 @@
 // INT, TERM, HUP and QUIT as something to read, in the thread that made it, while it exists. A
 // signal that was ignored when we started (nohup) stays ignored. TSTP and CONT do what they always
-// do.
+// do, unless they are asked for.
 #pragma once
 
 #include "messages/base/unique_fd.hpp"
@@ -8,13 +8,15 @@
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 
 namespace banger::cli {
 
 class signal_source {
 public:
-  signal_source();
+  /// `more` signals beside those four.
+  explicit signal_source(std::initializer_list<int> more = {});
   ~signal_source();
   signal_source(const signal_source&) = delete;
   signal_source& operator=(const signal_source&) = delete;

@@ -55,6 +55,8 @@ surroundings this_host() {
   const auto page = ::sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0)
     around.host.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+  around.typed_input = ::isatty(STDIN_FILENO) != 0;
+  around.seen_output = ::isatty(STDOUT_FILENO) != 0;
   around.env = [](const char* name) -> const char* { return std::getenv(name); };
   return around;
 }
@@ -134,9 +136,32 @@ expected<std::string> cwd_value(const std::string& text) {
   return text;
 }
 
+expected<std::string> signal_value(std::string_view text) {
+  if (auto known = parse_signal(text); !known)
+    return bad("--signal", "invalid signal " + in_quotes(text), known.error().remedy);
+  return std::string(text);
+}
+
+std::vector<std::string> terminal_env(const std::vector<std::string>& given,
+                                      const surroundings& around) {
+  std::vector<std::string> env;
+  for (const char* name : {"TERM", "COLORTERM"}) {
+    const auto begin = std::string(name) + "=";
+    const auto has = [&](const auto& line) { return line.starts_with(begin); };
+    const char* value = around.env != nullptr ? around.env(name) : nullptr;
+    if (std::any_of(given.begin(), given.end(), has))
+      continue;
+    if (value != nullptr && *value != '\0')
+      env.push_back(begin + value);
+    else if (begin == "TERM=")
+      env.push_back("TERM=dumb");
+  }
+  return env;
+}
+
 expected<void> check_command(const std::vector<std::string>& argv,
                              const std::vector<std::string>& env) {
-  if (argv.empty() || argv.front().empty())
+  if (!argv.empty() && argv.front().empty())
     return fail(errc::bad_request, "the command is empty", "its first word names the program");
   std::size_t bytes = 0;
   for (const auto* list : {&argv, &env})

@@ -17,7 +17,8 @@ struct surroundings {
   host_limits host;
   const char* (*env)(const char* name) = nullptr; ///< as std::getenv
   config::settings config;
-  bool emulated = true; ///< no VM is known to have run under KVM here
+  bool emulated = true;                        ///< no VM is known to have run under KVM here
+  bool typed_input = true, seen_output = true; ///< standard input, output are terminals
 };
 /// Without what is in files: the configuration, and whether KVM works.
 surroundings this_host();
@@ -33,7 +34,15 @@ expected<std::uint64_t> disk_value(std::string_view text);
 /// `NAME=value` as it is; `NAME` gets its value from our own environment.
 expected<std::string> env_value(const std::string& text, const surroundings& around);
 expected<std::string> cwd_value(const std::string& text);
-/// Command, environment and folder travel in one frame, so their sum has a bound.
+/// A signal for a hypervisor (`parse_signal`), as it was written.
+expected<std::string> signal_value(std::string_view text);
+inline constexpr std::string_view kill_signals = "KILL|TERM|INT|HUP|QUIT|USR1|USR2|ABRT";
+/// What a command with a terminal must know of ours: TERM and COLORTERM, unless `given` has them.
+/// Where TERM is not set, nothing is known of the terminal, and it is a dumb one.
+std::vector<std::string> terminal_env(const std::vector<std::string>& given,
+                                      const surroundings& around);
+/// Command, environment and folder travel in one frame, so their sum has a bound. No word at all is
+/// a login shell.
 expected<void> check_command(const std::vector<std::string>& argv,
                              const std::vector<std::string>& env);
 

@@ -1,12 +1,9 @@
-// `vm run`, `vm exec`, `vm create`: the verbs that are interrupted, stream, and clean up.
-#include "cli/exec_stream.hpp"
+// `vm run` and `vm create`: the verbs that are interrupted, and clean up.
+#include "cli/command_session.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/operations.hpp"
 #include "cli/print.hpp"
-#include "cli/signals.hpp"
-#include "cli/verbs.hpp"
 
-#include <cstring>
 #include <unistd.h>
 
 namespace banger::cli {
@@ -28,12 +25,27 @@ int interrupted(const context& ctx, int signal) {
   return exit_signal + signal;
 }
 
+// The operation goes on without us.
+made leave_vm(context& ctx, const create_request& request, bool quiet) {
+  const auto ticket = ctx.daemon->begin(request);
+  if (!ticket)
+    return {{}, ctx.report(ticket.error())};
+  const auto vm = ctx.daemon->show(ticket->vm);
+  if (!vm)
+    return {{}, ctx.report(vm.error())};
+  if (!quiet)
+    note("operation " + ticket->op + "; banger operations wait " + ticket->op + "\n");
+  return {vm->view, {}};
+}
+
 made make_vm(context& ctx, const create_request& request, const signal_source& signals, bool quiet,
-             bool timing) {
+             bool timing, bool wait = true) {
   if (auto ok = ctx.reach(); !ok)
     return {{}, ctx.report(ok.error())};
   if (!quiet && ::isatty(STDERR_FILENO) != 0)
     note(spec_line(request));
+  if (!wait)
+    return leave_vm(ctx, request, quiet);
   progress_line line(ctx.screen, quiet, request.name);
   const auto ticket = ctx.daemon->begin(request);
   if (!ticket)
@@ -55,45 +67,6 @@ made make_vm(context& ctx, const create_request& request, const signal_source& s
   return {end.vm, {}};
 }
 
-failure not_started(const std::string& program, const outcome& end) {
-  const bool missing = end.how == ending::not_found;
-  return {missing ? errc::not_found : errc::operation_failed,
-          "cannot run '" + program + "' in the VM",
-          missing ? "no such program" : std::strerror(static_cast<int>(end.value)), "", ""};
-}
-
-// Where a daemon that was lost left the command, the next one goes on with it.
-reattach way_back(context& ctx, const stream_ticket& ticket, bool owner) {
-  return [&ctx, ticket, owner](const stream_position& at) -> expected<unique_fd> {
-    if (auto ok = ctx.reach(); !ok)
-      return tl::unexpected(ok.error());
-    const auto next = ctx.daemon->attach({ticket.vm, ticket.session, at.out, at.err, owner});
-    if (!next)
-      return tl::unexpected(next.error());
-    return open_stream(stream_socket(ctx.where), next->token);
-  };
-}
-
-// `owner`: the VM lives for us.
-int stream_command(context& ctx, exec_request request, const signal_source& signals,
-                   bool owner = false) {
-  request.has_stdin = !ctx.stdin_closed;
-  const auto ticket = ctx.daemon->exec(request);
-  if (!ticket)
-    return ctx.report(ticket.error());
-  auto connection = open_stream(stream_socket(ctx.where), ticket->token);
-  if (!connection)
-    return ctx.report(connection.error());
-  const stream_ends ends{ctx.stdin_closed ? -1 : STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
-                         signals.fd()};
-  const auto end = run_exec_stream(std::move(*connection), ends, way_back(ctx, *ticket, owner));
-  if (!end)
-    return ctx.report(end.error());
-  if (end->how == ending::not_found || end->how == ending::not_runnable)
-    note(error_line(not_started(request.argv.front(), *end), ctx.screen.colour));
-  return exit_code(*end);
-}
-
 // Bounded, and not to be interrupted. A daemon that does not manage in time does it later: the VM
 // is ephemeral, and its client will be gone.
 void remove_vm(context& ctx, const vm_view& vm, bool quiet) {
@@ -113,38 +86,48 @@ void remove_vm(context& ctx, const vm_view& vm, bool quiet) {
 
 } // namespace
 
+namespace {
+
+int made_all_the_same(const made& made) {
+  if (made.vm)
+    note("VM " + made.vm->name + " was made all the same; banger vm delete " + made.vm->name +
+         "\n");
+  return *made.code;
+}
+
+int detach(context& ctx, const run_options& asked, const vm_view& vm) {
+  if (!asked.quiet)
+    note("VM " + vm.name + " is running; banger vm shell " + vm.name +
+         " opens a shell, banger vm exec " + vm.name + " -- COMMAND runs a command\n");
+  return print(ctx, vm.name + "\n");
+}
+
+} // namespace
+
 int perform(const run_options& asked, context& ctx) {
   const signal_source signals;
   const auto made = make_vm(ctx, asked.request, signals, asked.quiet, asked.timing);
   if (!made.vm)
     return *made.code;
+  if (asked.detach)
+    return made.code ? made_all_the_same(made) : detach(ctx, asked, *made.vm);
   auto request = asked.command;
   request.ref = made.vm->id;
-  const int code =
-      made.code ? *made.code : stream_command(ctx, request, signals, asked.request.ephemeral);
+  const auto end = made.code
+                       ? session_end{*made.code, false}
+                       : run_session(ctx, request, asked.escape, signals, asked.request.ephemeral);
   if (asked.request.ephemeral)
     remove_vm(ctx, *made.vm, asked.quiet);
-  else if (!asked.quiet && ::isatty(STDERR_FILENO) != 0)
-    note("VM " + made.vm->name + " is still running; banger vm stop " + made.vm->name + "\n");
-  return code;
-}
-
-int perform(const exec_options& asked, context& ctx) {
-  if (auto ok = ctx.reach(); !ok)
-    return ctx.report(ok.error());
-  const signal_source signals;
-  return stream_command(ctx, asked.request, signals);
+  else if (!asked.quiet && !end.lost)
+    remind(ctx, made.vm->id);
+  return end.code;
 }
 
 int perform(const create_options& asked, context& ctx) {
   const signal_source signals;
-  const auto made = make_vm(ctx, asked.request, signals, asked.quiet, asked.timing);
-  if (made.code) {
-    if (made.vm)
-      note("VM " + made.vm->name + " was made all the same; banger vm delete " + made.vm->name +
-           "\n");
-    return *made.code;
-  }
+  const auto made = make_vm(ctx, asked.request, signals, asked.quiet, asked.timing, asked.wait);
+  if (made.code)
+    return made_all_the_same(made);
   return print(ctx, asked.json ? vm_json(*made.vm) : made.vm->name + "\n");
 }
 

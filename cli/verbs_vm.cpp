@@ -1,4 +1,4 @@
-// `vm start`, `stop`, `delete`, `list`, `show`, `logs`.
+// `vm start`, `stop`, `kill`, `delete`, `list`, `show`, `logs`.
 #include "cli/exec_stream.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/operations.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 // One target on its way: where it stands when it could not begin, or what it waits for.
 struct errand {
-  std::string op;
+  std::string op, vm;
   std::optional<failure> error;
 };
 
@@ -27,8 +27,9 @@ struct errand {
 expected<std::vector<errand>> begin_all(const verb_options& asked, client& daemon) {
   std::vector<errand> errands;
   const auto begin = [&](const std::string& ref) {
-    const auto ticket = daemon.begin(verb_request{asked.verb, ref});
-    errands.push_back(ticket ? errand{ticket->op, {}} : errand{{}, ticket.error()});
+    const auto ticket =
+        daemon.begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal});
+    errands.push_back(ticket ? errand{ticket->op, ticket->vm, {}} : errand{{}, {}, ticket.error()});
   };
   if (asked.refs.size() == 1) {
     begin(asked.refs.front());
@@ -41,7 +42,7 @@ expected<std::vector<errand>> begin_all(const verb_options& asked, client& daemo
     if (target.vm)
       begin(target.vm->id);
     else
-      errands.push_back({{}, target.vm.error()});
+      errands.push_back({{}, {}, target.vm.error()});
   }
   return errands;
 }
@@ -52,6 +53,19 @@ int tell(const context& ctx, const verb_options& asked, const finished& end) {
   if (asked.timing)
     note(timing_table(end.stages));
   return print(ctx, end.vm.name + "\n");
+}
+
+// The operations go on without us.
+int leave_all(context& ctx, const verb_options& asked, const std::vector<errand>& errands) {
+  std::vector<int> codes;
+  for (const auto& errand : errands) {
+    const auto vm = errand.error ? expected<vm_detail>(tl::unexpected(*errand.error))
+                                 : ctx.daemon->show(errand.vm);
+    if (!asked.quiet && !errand.op.empty())
+      note("operation " + errand.op + "; banger operations wait " + errand.op + "\n");
+    codes.push_back(vm ? print(ctx, vm->view.name + "\n") : ctx.report(vm.error()));
+  }
+  return worst(codes);
 }
 
 } // namespace
@@ -66,6 +80,8 @@ int perform(const verb_options& asked, context& ctx) {
   const auto errands = begin_all(asked, *ctx.daemon);
   if (!errands)
     return ctx.report(errands.error());
+  if (!asked.wait)
+    return leave_all(ctx, asked, *errands);
   std::vector<std::string> ops;
   for (const auto& errand : *errands)
     if (!errand.error)

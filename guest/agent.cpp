@@ -246,7 +246,7 @@ done agent::hand_over() {
 done agent::watch_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGPWR})
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGPWR, SIGUSR1, SIGUSR2})
     ::sigaddset(&set, number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);

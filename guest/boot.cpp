@@ -35,9 +35,8 @@ std::string boot_state(std::string_view printed) {
 }
 
 void boot_watch::begin(const std::string& init, told then) {
-  const bool waits = changes_ || asking_ != 0;
   then_ = std::move(then);
-  if (waits)
+  if (std::exchange(busy_, true))
     return;
   if (init.empty())
     return finish("running");
@@ -95,6 +94,7 @@ bool boot_watch::child_ended(pid_t pid) {
 }
 
 void boot_watch::finish(std::string state) {
+  busy_ = false;
   if (const auto then = std::exchange(then_, nullptr))
     then(std::move(state));
 }

@@ -31,6 +31,7 @@ private:
   told then_;
   unique_fd changes_, answer_, failure_;
   pid_t asking_ = 0;
+  bool busy_ = false; ///< from the first `begin` to the answer
 };
 
 /// What `systemctl is-system-running` printed, if it is an answer. "offline", "unknown" and nothing

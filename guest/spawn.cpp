@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 
 namespace banger::guest {
 
@@ -24,7 +25,7 @@ struct ends {
 
 /// All that the child needs, made before the fork: afterwards it only makes system calls.
 struct plan {
-  std::vector<std::string> env, paths;
+  std::vector<std::string> words, env, paths;
   std::vector<char*> argv, envp;
   std::string cwd;
   ends in, out, err;
@@ -81,6 +82,12 @@ done make_terminal(plan& p, const open_body& order) {
     return failed_to("open the other end of a terminal");
   p.out.theirs.reset(::fcntl(p.in.theirs.get(), F_DUPFD_CLOEXEC, 3));
   p.err.theirs.reset(::fcntl(p.in.theirs.get(), F_DUPFD_CLOEXEC, 3));
+  // As every terminal of today: erasing takes a whole character, not a byte.
+  termios modes{};
+  if (::tcgetattr(p.in.theirs.get(), &modes) == 0) {
+    modes.c_iflag |= IUTF8;
+    ::tcsetattr(p.in.theirs.get(), TCSANOW, &modes);
+  }
   do_not_block(master.get());
   // Twice, because input and output are watched, and closed, apart.
   p.in.ours.reset(::fcntl(master.get(), F_DUPFD_CLOEXEC, 3));
@@ -97,6 +104,29 @@ result<std::string> working_folder(const open_body& order) {
   if (!S_ISDIR(info.st_mode))
     return failed_to("working folder " + order.cwd, ENOTDIR);
   return order.cwd;
+}
+
+done name_command(plan& p, const open_body& order) {
+  p.env = environment(order.env, order.tty);
+  if (!order.argv.empty()) {
+    if (order.argv[0].empty())
+      return refused("a command without a name");
+    p.words = order.argv;
+    p.paths = candidates(order.argv[0], value_of(p.env, "PATH"));
+  } else {
+    if (!order.tty)
+      return refused("a login shell without a terminal");
+    auto shell = login_shell(read_file("/etc/passwd"));
+    if (::access(shell.c_str(), X_OK) != 0)
+      shell = "/bin/sh";
+    if (value_of(p.env, "SHELL").empty())
+      p.env.push_back("SHELL=" + shell);
+    p.words = {login_name(shell)};
+    p.paths = {std::move(shell)};
+  }
+  p.envp = pointers(p.env);
+  p.argv = pointers(p.words);
+  return {};
 }
 
 [[noreturn]] void give_up(const plan& p, exit_kind kind, int number) {
@@ -153,17 +183,13 @@ pid_t fork_into(int cgroup) {
 } // namespace
 
 result<spawned> spawn(const open_body& order, int cgroup) {
-  if (order.argv.empty() || order.argv[0].empty())
-    return refused("a command without a name");
   plan p;
+  if (auto ok = name_command(p, order); !ok)
+    return tl::unexpected(ok.error());
   auto cwd = working_folder(order);
   if (!cwd)
     return tl::unexpected(cwd.error());
   p.cwd = std::move(*cwd);
-  p.env = environment(order.env, order.tty);
-  p.envp = pointers(p.env);
-  p.argv = pointers(order.argv);
-  p.paths = candidates(order.argv[0], value_of(p.env, "PATH"));
   p.tty = order.tty;
   p.unprotect = ::getpid() != 1;
   if (auto ok = order.tty ? make_terminal(p, order) : make_pipes(p, order.has_stdin); !ok)

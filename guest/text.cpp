@@ -122,6 +122,21 @@ std::vector<std::string> environment(const std::vector<std::string>& given, bool
   return env;
 }
 
+std::string login_shell(std::string_view passwd) {
+  for (const auto& line : split(passwd, '\n')) {
+    if (!line.starts_with("root:"))
+      continue;
+    auto shell = line.substr(line.rfind(':') + 1);
+    if (std::count(line.begin(), line.end(), ':') == 6 && shell.starts_with('/'))
+      return shell;
+  }
+  return "/bin/sh";
+}
+
+std::string login_name(const std::string& shell) {
+  return "-" + shell.substr(shell.rfind('/') + 1);
+}
+
 std::vector<std::string> candidates(const std::string& command, std::string_view path) {
   if (command.find('/') != std::string::npos)
     return {command};

@@ -38,6 +38,10 @@ bool is_hostname(std::string_view text);
 
 /// The environment of a command: the defaults, then `given` on top. TERM only for a terminal.
 std::vector<std::string> environment(const std::vector<std::string>& given, bool tty);
+/// The shell of root, by the text of /etc/passwd; /bin/sh if it names none.
+std::string login_shell(std::string_view passwd);
+/// What a login shell finds as its argv[0]: "-bash".
+std::string login_name(const std::string& shell);
 /// The value of `name` in an environment, or nothing.
 std::string_view value_of(const std::vector<std::string>& env, std::string_view name);
 

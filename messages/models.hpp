@@ -54,8 +54,8 @@ struct verb_request {
 
 struct exec_request {
   std::string ref;
-  std::vector<std::string> argv;
-  std::vector<std::string> env; ///< NAME=value
+  std::vector<std::string> argv; ///< empty: root's login shell, only with `tty`
+  std::vector<std::string> env;  ///< NAME=value
   std::string cwd;
   bool has_stdin = true;
   bool tty = false; ///< stdin and stdout are one terminal of `rows` by `cols`; no stderr

@@ -35,6 +35,7 @@ public:
       : request_(request), progress_(progress), stop_(stop) {}
 
   expected<boot_set> ensure();
+  expected<std::optional<boot_set>> find();
 
 private:
   expected<void> read_init();
@@ -146,10 +147,14 @@ expected<std::optional<boot_set>> builder::ready_set() {
   return std::optional(std::move(*set));
 }
 
-expected<boot_set> builder::ensure() {
+expected<std::optional<boot_set>> builder::find() {
   if (auto ok = read_init(); !ok)
     return tl::unexpected(ok.error());
-  auto set = ready_set();
+  return ready_set();
+}
+
+expected<boot_set> builder::ensure() {
+  auto set = find();
   if (!set)
     return tl::unexpected(set.error());
   if (*set)
@@ -322,6 +327,11 @@ expected<boot_set> ensure_boot_set(const boot_request& request,
                                    const storage::progress_fn& progress,
                                    const std::stop_token& stop) {
   return builder(request, progress, stop).ensure();
+}
+
+expected<std::optional<boot_set>> find_boot_set(const boot_request& request) {
+  const storage::progress_fn untold;
+  return builder(request, untold, {}).find();
 }
 
 expected<void> check_boot_set(const boot_set& set, storage::check_depth depth,

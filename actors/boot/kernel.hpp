@@ -5,6 +5,7 @@
 #include "actors/storage/files.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -31,6 +32,9 @@ struct boot_request {
 expected<boot_set> ensure_boot_set(const boot_request& request,
                                    const storage::progress_fn& progress,
                                    const std::stop_token& stop = {});
+
+/// The set if it is there, without waiting for one who makes it. `unavailable`, `corrupted`.
+expected<std::optional<boot_set>> find_boot_set(const boot_request& request);
 
 /// `corrupted` names the damaged file and what to delete so that it is made again. Quick (sizes and
 /// times) is part of every `ensure_boot_set`; digest reads all bytes.

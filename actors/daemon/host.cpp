@@ -14,16 +14,15 @@
 namespace banger::daemon {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto last_moments = 3s;
 
 expected<unique_fd> lock_state(const folders& where) {
-  const auto path = where.state / "bangerd.lock";
-  unique_fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock)
-    return fail_errno("cannot open " + path.string(), errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+  // A daemon that was killed lets go of its sockets first: its lock may last a moment longer.
+  auto lock = storage::lock_file(where.state / "bangerd.lock", {}, last_moments);
+  if (lock || lock.error().code != errc::timed_out)
     return lock;
-  if (errno != EWOULDBLOCK)
-    return fail_errno("cannot lock " + path.string(), errno);
   return fail(errc::already_exists, "another daemon keeps the VMs in " + where.state.string(),
               "it may serve another XDG_RUNTIME_DIR", "end it with `banger daemon stop` there");
 }

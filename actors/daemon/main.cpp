@@ -125,6 +125,7 @@ struct ground {
   back_ends found;
   std::optional<store::database> database;
   std::vector<vms::found_vm> vms;
+  bool all_rows_read = true;
 };
 
 expected<ground> prepare(options& o) {
@@ -153,6 +154,7 @@ expected<ground> prepare(options& o) {
     return tl::unexpected(recorded.error());
   for (const auto& row : recorded->quarantined)
     log::error({}, "row_quarantined", {{"text", row}});
+  g.all_rows_read = recorded->quarantined.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
   g.database.emplace(std::move(*db));
   return g;
@@ -162,6 +164,7 @@ expected<ground> prepare(options& o) {
 // on it.
 struct house {
   work::pool workers{2};
+  work::pool clerks{2};   ///< what is quick with images, so that it never waits for the others
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
@@ -178,8 +181,8 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
   const image::image_crew crew{
       image::make_workshop({g.where.state / "images", g.where.cache / "kernels", find_banger_init(),
                             o.kernel_package}),
-      [&h](work::pool::task t) { h.workers.submit(std::move(t)); },
-      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations};
+      [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
+      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),
@@ -222,7 +225,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
-  r.itself = gateway::spawn_system(system, r.vms, r.operations, std::move(options));
+  r.itself = gateway::spawn_system(system, r.vms, r.operations, r.images, std::move(options));
   r.gate = gateway::spawn_gateway(system, r.vms, r.operations,
                                   caf::actor_cast<messages::images_facet>(r.images), r.itself);
   return r;

@@ -20,10 +20,11 @@ public:
   static inline const char* name = "system";
 
   void init(system_actor::pointer self, vms::vms_actor vms, operations::operations_actor operations,
-            system_options options) {
+            image::images_actor images, system_options options) {
     self_ = self;
     vms_ = std::move(vms);
     operations_ = std::move(operations);
+    images_ = std::move(images);
     options_ = std::move(options);
     wait_for_idle();
   }
@@ -132,20 +133,26 @@ private:
     return s;
   }
 
-  // From here on VMs begin nothing new; what runs is not cut off.
+  // From here on VMs begin nothing new; what runs is not cut off, but for builds of images, which
+  // may take an hour and can be made again.
   void drain_and_leave(caf::typed_response_promise<void> answer) {
     const auto refuse = [answer](caf::error& why) mutable { answer.deliver(std::move(why)); };
     const auto leave = [this, answer] {
       actor::done(answer);
       options_.leave();
     };
-    actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value)
-        .then(
-            [this, leave, refuse] {
-              actor::ask(self_, operations_, drain_deadline, operations::drain_atom::value)
-                  .then(leave, refuse);
-            },
-            refuse);
+    const auto wait_for_the_rest = [this, leave, refuse] {
+      actor::ask(self_, operations_, drain_deadline, operations::drain_atom::value)
+          .then(leave, refuse);
+    };
+    const auto wait_for_images = [this, wait_for_the_rest, refuse] {
+      actor::ask(self_, images_, drain_deadline, image::drain_atom::value)
+          .then(wait_for_the_rest, refuse);
+    };
+    actor::ask(self_, vms_, drain_deadline, vms::drain_atom::value).then(wait_for_images, refuse);
+    // VMs may wait for a build: it is told at once, and asked again when they are done.
+    actor::ask(self_, images_, drain_deadline, image::drain_atom::value)
+        .then([] {}, [](const caf::error&) {});
   }
 
   void wait_for_idle() {
@@ -156,6 +163,7 @@ private:
   system_actor::pointer self_ = nullptr;
   vms::vms_actor vms_;
   operations::operations_actor operations_;
+  image::images_actor images_;
   system_options options_;
   std::int32_t clients_ = 0;
   std::uint64_t idle_number_ = 0;
@@ -165,11 +173,11 @@ private:
 system_actor::behavior_type system_behavior(system_actor::stateful_pointer<system_state> self,
                                             vms::vms_actor vms,
                                             operations::operations_actor operations,
-                                            system_options options) {
+                                            image::images_actor images, system_options options) {
   static_assert(actor::sound_state<system_state>);
   actor::make_sturdy(self);
   auto& s = self->state;
-  s.init(self, std::move(vms), std::move(operations), std::move(options));
+  s.init(self, std::move(vms), std::move(operations), std::move(images), std::move(options));
   return {
       [&s](status_atom) { return s.status(); },
       [&s](halt_atom) { return s.halt(); },
@@ -213,8 +221,10 @@ gateway_actor::behavior_type gateway_behavior(gateway_actor::stateful_pointer<ga
 } // namespace
 
 system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
-                          operations::operations_actor operations, system_options options) {
-  return system.spawn(system_behavior, std::move(vms), std::move(operations), std::move(options));
+                          operations::operations_actor operations, image::images_actor images,
+                          system_options options) {
+  return system.spawn(system_behavior, std::move(vms), std::move(operations), std::move(images),
+                      std::move(options));
 }
 
 gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,

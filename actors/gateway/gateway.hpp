@@ -32,7 +32,8 @@ struct system_options {
 };
 
 system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,
-                          operations::operations_actor operations, system_options options);
+                          operations::operations_actor operations, image::images_actor images,
+                          system_options options);
 messages::gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms,
                                       const operations::operations_actor& operations,
                                       const messages::images_facet& images,

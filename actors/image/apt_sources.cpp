@@ -1,20 +1,22 @@
 #include "actors/image/apt_sources.hpp"
 
 #include "actors/image/lines.hpp"
+#include "actors/storage/files.hpp"
 #include "actors/storage/process.hpp"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <unistd.h>
 
 namespace banger::image {
 
 const char* const apt_target_format =
-    "$(TARGET_OF)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(CODENAME)";
+    "$(TARGET_OF)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(CODENAME)|$(SOURCESENTRY)";
 
 namespace {
 
-constexpr std::size_t fields = 6;
+constexpr std::size_t fields = 7;
 
 std::vector<std::string_view> split(std::string_view line, char at) {
   std::vector<std::string_view> parts;
@@ -43,21 +45,85 @@ bool serves(std::string_view release, std::string_view codename, std::string_vie
   return false;
 }
 
+// Without package lists who made an archive is not known, but mirrors of Debian's are called so.
+bool looks_like_debian(std::string_view uri) {
+  while (uri.ends_with('/'))
+    uri.remove_suffix(1);
+  if (uri.ends_with("/debian") || uri.ends_with("/debian-security"))
+    return true;
+  const auto start = uri.find("://");
+  const auto host = start == std::string_view::npos
+                        ? std::string_view{}
+                        : uri.substr(start + 3, uri.find('/', start + 3) - start - 3);
+  return host == "debian.org" || host.ends_with(".debian.org");
+}
+
+bool is_debian(std::string_view origin, std::string_view uri) {
+  const bool unknown = origin.empty() || origin.starts_with('$');
+  return unknown ? looks_like_debian(uri) : origin == "Debian";
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto start = text.find_first_not_of(" \t");
+  return start == std::string_view::npos
+             ? std::string_view{}
+             : text.substr(start, text.find_last_not_of(" \t") - start + 1);
+}
+
+// "signed-by=A,B" between the brackets of a line.
+std::string_view option_of_line(std::string_view line) {
+  constexpr std::string_view key = "signed-by=";
+  const auto close = line.find(']');
+  const auto options = line.substr(0, close == std::string_view::npos ? 0 : close);
+  const auto at = options.find(key);
+  if (at == std::string_view::npos)
+    return {};
+  const auto value = options.substr(at + key.size());
+  return value.substr(0, value.find(' '));
+}
+
 } // namespace
 
-std::vector<std::string> read_targets(std::string_view text, std::string_view suite) {
+std::string read_keys(std::string_view text, bool stanzas, unsigned number, std::string_view uri) {
+  while (uri.ends_with('/'))
+    uri.remove_suffix(1);
+  unsigned at = stanzas ? 0 : 1;
+  bool inside = false, right = false;
+  std::string_view keys;
+  each_line(text, [&](std::string_view line) {
+    if (stanzas && line.starts_with('#'))
+      return;
+    const bool blank = trimmed(line).empty();
+    if (stanzas && !blank && !inside)
+      ++at;
+    inside = !blank;
+    if (at == number) {
+      right = right || line.find(uri) != std::string_view::npos;
+      constexpr std::string_view field = "Signed-By:";
+      if (!stanzas)
+        keys = option_of_line(line);
+      else if (line.starts_with(field))
+        keys = trimmed(line.substr(field.size()));
+    }
+    if (!stanzas)
+      ++at;
+  });
+  return right && is_plain_word(keys) ? std::string(keys) : std::string();
+}
+
+std::vector<std::string> read_targets(std::string_view text, std::string_view suite,
+                                      const keys_fn& keys) {
   std::vector<std::string> lines;
   each_line(text, [&](std::string_view line) {
     const auto part = split(line, '|');
     if (part.size() != fields || part[0] != "deb" || part[3] != "main")
       return;
-    // Without package lists, who made the archive is not known.
-    const auto origin = part[4], codename = part[5];
-    if (!(origin.empty() || origin.starts_with('$') || origin == "Debian") ||
-        !serves(part[2], codename, suite) || part[1].starts_with("cdrom:") ||
-        !is_plain_word(part[1]) || !is_plain_word(part[2]))
+    if (!is_debian(part[4], part[1]) || !serves(part[2], part[5], suite) ||
+        part[1].starts_with("cdrom:") || !is_plain_word(part[1]) || !is_plain_word(part[2]))
       return;
-    auto source = "deb " + std::string(part[1]) + " " + std::string(part[2]) + " main";
+    const auto by = keys ? keys(part[6], part[1]) : std::string();
+    auto source = "deb " + (by.empty() ? "" : "[signed-by=" + by + "] ") + std::string(part[1]) +
+                  " " + std::string(part[2]) + " main";
     if (std::find(lines.begin(), lines.end(), source) == lines.end())
       lines.push_back(std::move(source));
   });
@@ -87,12 +153,29 @@ std::string read_options(std::string_view text) {
   return options;
 }
 
+namespace {
+
+// ENTRY is FILE:NUMBER, of a line or a stanza.
+std::string keys_of_entry(std::string_view entry, std::string_view uri) {
+  const auto colon = entry.rfind(':');
+  unsigned number = 0;
+  if (colon == std::string_view::npos ||
+      std::from_chars(entry.data() + colon + 1, entry.data() + entry.size(), number).ec !=
+          std::errc{})
+    return {};
+  const std::string file(entry.substr(0, colon));
+  const auto text = storage::read_file(file, 1 << 20);
+  return text ? read_keys(*text, file.ends_with(".sources"), number, uri) : std::string();
+}
+
+} // namespace
+
 apt_sources ask_apt(std::string_view suite, const std::stop_token& stop) {
   apt_sources found;
   const storage::command targets{
       .argv = {"apt-get", "indextargets", "--format", apt_target_format, "Created-By: Packages"}};
   if (const auto answer = storage::run(targets, stop))
-    found.lines = read_targets(answer->out, suite);
+    found.lines = read_targets(answer->out, suite, keys_of_entry);
   const storage::command dump{.argv = {"apt-config", "dump"}};
   if (const auto answer = storage::run(dump, stop))
     found.options = read_options(answer->out);

@@ -4,6 +4,7 @@
 
 #include "messages/base/error.hpp"
 
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -12,15 +13,24 @@
 namespace banger::image {
 
 struct apt_sources {
-  /// "deb URI SUITE main" for the suite, its updates and its security fixes. Empty: the host has
-  /// none for it.
+  /// "deb [signed-by=KEYS] URI SUITE main" for the suite, its updates and its security fixes.
+  /// Empty: the host has none for it.
   std::vector<std::string> lines;
   std::string options; ///< apt.conf: how packages are fetched (proxies, retries)
 };
 
-/// What `apt-get indextargets` printed in `apt_target_format`: Debian's own archive only.
-std::vector<std::string> read_targets(std::string_view text, std::string_view suite);
+/// The keys that the host trusts for a source: what is said to be ENTRY ("FILE:NUMBER") of URI.
+using keys_fn = std::function<std::string(std::string_view entry, std::string_view uri)>;
+
+/// What `apt-get indextargets` printed in `apt_target_format`: Debian's own archive only, by what
+/// it says of itself, else by the form of its address.
+std::vector<std::string> read_targets(std::string_view text, std::string_view suite,
+                                      const keys_fn& keys = {});
 extern const char* const apt_target_format;
+
+/// Signed-By of a source in a file of apt: of line NUMBER, or of that one of its stanzas, counted
+/// from 1. Empty if there is none in one word, or another URI stands there.
+std::string read_keys(std::string_view text, bool stanzas, unsigned number, std::string_view uri);
 
 /// Of what `apt-config dump` printed: everything about fetching, nothing about this host's system.
 std::string read_options(std::string_view text);

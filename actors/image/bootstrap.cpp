@@ -2,14 +2,13 @@
 
 #include "actors/image/bootstrap_plan.hpp"
 #include "actors/image/lines.hpp"
+#include "actors/image/tar_pipe.hpp"
+#include "actors/log/log.hpp"
 #include "actors/storage/process.hpp"
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <future>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,15 +56,19 @@ bool has_mounts_below(const fs::path& folder) {
   return found;
 }
 
+fs::path link_of(const fs::path& link) {
+  std::error_code bad;
+  auto target = fs::read_symlink(link, bad);
+  return bad ? fs::path() : target;
+}
+
 // Where namespaces do not work, processes may outlive a daemon that was killed. They are known by
-// the folder that they work in.
+// what we gave them, and by where they are.
 bool works_in(const fs::path& process, const fs::path& work) {
-  for (const auto* what : {"environ", "cmdline"})
-    if (const auto text = storage::read_file(process / what, 1 << 20))
-      if (text->find(work.string() + "/") != std::string::npos ||
-          text->find("TMPDIR=" + work.string() + '\0') != std::string::npos)
-        return true;
-  return false;
+  const auto environment = storage::read_file(process / "environ", 1 << 20);
+  return is_of_bootstrap({environment.value_or(""), link_of(process / "root").string(),
+                          link_of(process / "cwd").string()},
+                         work.string());
 }
 
 // True if there were some.
@@ -90,35 +93,7 @@ struct swept_folder {
   ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
 
-// The archive that the command writes is unpacked while it comes.
-expected<tar_content> unpack_output(storage::command run, const fs::path& tree,
-                                    const tar_options& options, const std::stop_token& stop) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return fail_errno("cannot make a pipe for an archive", errno);
-  unique_fd out(ends[0]), in(ends[1]);
-  std::stop_source halt;
-  const std::stop_callback passed_on(stop, [&] { halt.request_stop(); });
-  auto unpacking = std::async(std::launch::async, [&]() -> expected<tar_content> {
-    auto content = unpack_tar(out.get(), tree, options, halt.get_token());
-    out.reset();
-    if (!content)
-      halt.request_stop();
-    return content;
-  });
-  run.output = in.get();
-  const auto ended = storage::run(run, halt.get_token());
-  in.reset();
-  auto content = unpacking.get();
-  // An archive that was cut short is its writer's fault, a writer whom nobody listens to the
-  // reader's.
-  const bool cut = !content && content.error().code == errc::corrupted;
-  if (!ended && (content || cut || stop.stop_requested()))
-    return tl::unexpected(ended.error());
-  return content;
-}
-
-// One bootstrap: how mmdebstrap is called here, and what it says.
+// One bootstrap: how programs are called for it, and what they say.
 class bootstrapper {
 public:
   bootstrapper(bootstrap_plan plan, const fs::path& work, const storage::progress_fn& progress,
@@ -140,15 +115,18 @@ public:
   // mmdebstrap passes its archive on by the kilobyte: where its folder means the same to a second
   // program, that one writes the archive. Under fakechroot only mmdebstrap knows who owns what.
   expected<tar_content> run(const fs::path& tree, const tar_options& options) {
+    const auto explain = [this](const failure& f) { return watch_.explain(f, debian_suite); };
     if (plan_.mode == bootstrap_mode::fakechroot)
-      return told(unpack_output(command(bootstrap_arguments(plan_)), tree, options, stop_));
+      return unpack_output(command(bootstrap_arguments(plan_)), tree, options, explain, stop_);
     plan_.target = work_ / "root";
     if (auto made = storage::run(command(bootstrap_arguments(plan_)), stop_); !made)
-      return told(tl::unexpected(made.error()));
+      return tl::unexpected(explain(made.error()));
     if (progress_)
       progress_("packages", "collecting the files");
-    return told(unpack_output(command(archive_arguments(plan_.target)), tree, options, stop_));
+    return unpack_output(command(archive_arguments(plan_.target)), tree, options, explain, stop_);
   }
+
+  std::string last_words() const { return watch_.last_words(); }
 
 private:
   storage::command command(const std::vector<std::string>& words) {
@@ -163,16 +141,6 @@ private:
         progress_("packages", *news);
     };
     return c;
-  }
-
-  expected<tar_content> told(expected<tar_content> outcome) const {
-    if (outcome)
-      return outcome;
-    if (stop_.stop_requested())
-      return fail(errc::cancelled, "making the image was cancelled");
-    if (outcome.error().code == errc::corrupted)
-      return outcome;
-    return tl::unexpected(watch_.explain(outcome.error(), debian_suite));
   }
 
   bootstrap_plan plan_;
@@ -195,7 +163,12 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
   bootstrapper b({*mode, what, ask_apt(debian_suite, stop), {}, {}}, work, progress, stop);
   if (auto ok = b.prepare(); !ok)
     return tl::unexpected(ok.error());
-  return b.run(tree, options);
+  auto content = b.run(tree, options);
+  if (!content && content.error().code == errc::cancelled)
+    return fail(errc::cancelled, "making the image was cancelled");
+  if (!content)
+    log::warn({}, "image_build_failed", {{"text", b.last_words()}});
+  return content;
 }
 
 expected<void> sweep_bootstrap(const fs::path& work) {

@@ -8,7 +8,8 @@ namespace banger::image {
 
 namespace {
 
-constexpr std::size_t most_errors = 20;
+constexpr std::size_t most_errors = 20, most_last = 20;
+constexpr const char* cannot_make = "cannot make a Debian image";
 constexpr const char* or_tiny = "`--image tiny` needs no packages";
 
 // What nobody reads in a throw-away machine. Licences stay.
@@ -73,7 +74,7 @@ std::string_view to_string(bootstrap_mode mode) {
 
 expected<bootstrap_mode> choose_mode(const bootstrap_facts& facts) {
   if (!facts.mmdebstrap)
-    return fail(errc::unavailable, "cannot make a Debian image", "mmdebstrap is not installed",
+    return fail(errc::unavailable, cannot_make, "mmdebstrap is not installed",
                 std::string("`apt install mmdebstrap uidmap`; ") + or_tiny);
   if (facts.root)
     return bootstrap_mode::root;
@@ -136,6 +137,9 @@ std::vector<std::string> archive_arguments(const std::filesystem::path& folder) 
 }
 
 std::optional<std::string> bootstrap_watch::hear(std::string_view line) {
+  last_.emplace_back(line.substr(0, 500));
+  if (last_.size() > most_last)
+    last_.pop_front();
   constexpr std::string_view bad[] = {"E: ", "Err:", "W: Failed", "dpkg: error", "tar: "};
   if (std::any_of(std::begin(bad), std::end(bad), [&](auto b) { return line.starts_with(b); })) {
     if (errors_.size() < most_errors)
@@ -177,39 +181,73 @@ std::string bootstrap_watch::detail() {
          std::to_string(std::min(done, all_)) + " of " + std::to_string(all_);
 }
 
-failure bootstrap_watch::explain(const failure& f, std::string_view suite) const {
-  if (f.code != errc::operation_failed)
-    return f;
-  const std::string what = "cannot make a Debian image";
+bool is_of_bootstrap(const process_traits& process, const std::string& work) {
+  const auto below = work + "/";
+  if (process.root.starts_with(below) || process.cwd.starts_with(below))
+    return true;
+  // The second is what fakechroot gives to programs that mmdebstrap takes TMPDIR from.
+  const auto temporary = "TMPDIR=" + work, base = "FAKECHROOT_BASE=" + below;
+  bool found = false;
+  for (std::string_view rest = process.environment; !found && !rest.empty();) {
+    const auto end = std::min(rest.find('\0'), rest.size());
+    const auto entry = rest.substr(0, end);
+    found = entry == temporary || entry.starts_with(base);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return found;
+}
+
+// Empty where the lines say nothing of a missing package.
+std::optional<failure> bootstrap_watch::explain_missing(std::string_view suite) const {
   auto missing = between(errors_, "Unable to locate package ", "");
   if (missing.empty())
     missing = between(errors_, "E: Package '", "' has no installation candidate");
-  if (!missing.empty())
-    return {errc::not_found,
-            "there is no package '" + missing + "' in Debian " + std::string(suite),
-            "the archive that packages come from does not have it",
-            "see `apt-cache search WORD` for names",
-            {}};
+  if (missing.empty())
+    return {};
+  return failure{errc::not_found,
+                 "there is no package '" + missing + "' in Debian " + std::string(suite),
+                 "the archive that packages come from does not have it",
+                 "see `apt-cache search WORD` for names",
+                 {}};
+}
+
+std::optional<failure> bootstrap_watch::explain_network() const {
+  const auto offline = [](std::string why) {
+    return failure{errc::unavailable,
+                   cannot_make,
+                   std::move(why),
+                   std::string("check the network, or the sources in /etc/apt; ") + or_tiny,
+                   {}};
+  };
   auto host = between(errors_, "resolving '", "'");
   if (host.empty())
     host = between(errors_, "Could not resolve '", "'");
   if (!host.empty())
-    return {errc::unavailable,
-            what,
-            "the host name " + host + " could not be looked up",
-            std::string("check the network, or the sources in /etc/apt; ") + or_tiny,
-            {}};
+    return offline("the host name " + host + " could not be looked up");
   for (const auto* text :
        {"Could not connect to ", "Unable to connect to ", "Cannot initiate the "})
     if (mentions(errors_, text))
-      return {errc::unavailable,
-              what,
-              text + between(errors_, text, "("),
-              std::string("check the network, or the sources in /etc/apt; ") + or_tiny,
-              {}};
+      return offline(text + between(errors_, text, "("));
+  return {};
+}
+
+std::string bootstrap_watch::last_words() const {
+  std::string text;
+  for (const auto& line : last_)
+    text += line + '\n';
+  return text;
+}
+
+failure bootstrap_watch::explain(const failure& f, std::string_view suite) const {
+  if (f.code != errc::operation_failed)
+    return f;
+  if (auto missing = explain_missing(suite))
+    return *missing;
+  if (auto network = explain_network())
+    return *network;
   if (mentions(errors_, "No space left") || f.why.find("No space left") != std::string::npos)
     return {errc::operation_failed,
-            what,
+            cannot_make,
             "no space is left where it is put together",
             "free some where images are kept: see `banger daemon status`",
             {}};
@@ -219,8 +257,10 @@ failure bootstrap_watch::explain(const failure& f, std::string_view suite) const
            line.find("failed to run") == std::string::npos;
   });
   return {errc::operation_failed,
-          what,
-          of_apt == errors_.end() ? f.why : *of_apt,
+          cannot_make,
+          of_apt != errors_.end() ? *of_apt
+          : last_.empty()         ? f.why
+                                  : last_.back(),
           std::string("see the daemon's log; ") + or_tiny,
           {}};
 }

@@ -5,6 +5,7 @@
 #include "actors/image/recipe.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -49,6 +50,16 @@ std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan);
 /// An archive of the folder on standard output.
 std::vector<std::string> archive_arguments(const std::filesystem::path& folder);
 
+/// What /proc tells of a process.
+struct process_traits {
+  std::string environment; ///< entries that end with NUL
+  std::string root, cwd;   ///< empty: not known
+};
+
+/// Whether a bootstrap in the folder WORK began it: it was given WORK for its temporary files, or
+/// lives below. That WORK is mentioned anywhere else says nothing.
+bool is_of_bootstrap(const process_traits& process, const std::string& work);
+
 /// Reads what mmdebstrap says, line by line.
 class bootstrap_watch {
 public:
@@ -56,13 +67,18 @@ public:
   std::optional<std::string> hear(std::string_view line);
   /// What went wrong, if it failed; `f` is how its process ended.
   failure explain(const failure& f, std::string_view suite) const;
+  /// What it said last, a few lines, for the log.
+  std::string last_words() const;
 
 private:
   std::string detail();
+  std::optional<failure> explain_missing(std::string_view suite) const;
+  std::optional<failure> explain_network() const;
 
   unsigned part_ = 0, all_ = 0, fetched_ = 0, unpacked_ = 0, configured_ = 0;
   std::string doing_, told_;
   std::vector<std::string> errors_; ///< the first few
+  std::deque<std::string> last_;    ///< lines, for an end without an error
 };
 
 } // namespace banger::image

@@ -8,15 +8,27 @@
 
 namespace banger::image {
 
-using namespace std::chrono_literals;
 using namespace messages;
+
+failure cancelled() { return {errc::cancelled, "making the image was cancelled", {}, {}, {}}; }
+
+failure leaving() {
+  return {errc::busy, "the daemon is about to end", {}, "try again in a moment", {}};
+}
 
 namespace {
 
-constexpr auto list_deadline = 10s;
-const std::string the_kernel;
+failure being_deleted(const std::string& name) {
+  return {errc::busy, "the image " + name + " is being deleted", {}, {}, {}};
+}
 
-failure cancelled() { return {errc::cancelled, "making the image was cancelled", {}, {}, {}}; }
+template <class Promise>
+void pass_on(Promise answer, const expected<void>& outcome) {
+  if (outcome)
+    actor::done(answer);
+  else
+    answer.deliver(actor::to_error(outcome.error()));
+}
 
 } // namespace
 
@@ -26,24 +38,38 @@ void images_state::init(images_actor::pointer self, image_crew crew) {
   crew_.at_length([shop = crew_.shop] { shop->tidy(); });
 }
 
-template <class Job, class Then>
-void images_state::submit(const run_fn& where, Job job, Then then) {
-  const images_actor me = self_;
-  where([me, job = std::move(job), then = std::move(then)]() mutable {
-    auto result = std::make_shared<decltype(job())>(job());
-    actor::tell_from_outside(
-        me, work::thunk{[result, then = std::move(then)]() mutable { then(std::move(*result)); }});
-  });
+// Files of earlier builds, whose last VM went in the days of another daemon.
+void images_state::meet(const vms_facet& vms) {
+  vms_ = vms;
+  submit(
+      crew_.briefly, [shop = crew_.shop] { return shop->list(); },
+      [this](const std::vector<shelved>& here) {
+        std::vector<std::string> names;
+        names.reserve(here.size());
+        for (const auto& image : here)
+          names.push_back(image.name);
+        prune(std::move(names));
+      });
 }
 
-// The VMs that there are; none as long as nobody knows any.
-template <class Then>
-void images_state::with_vms(Then then) {
-  if (!vms_)
-    return then(expected<std::vector<vm_view>>(std::vector<vm_view>{}));
-  actor::ask(self_, vms_, list_deadline, list_atom::value)
-      .then([then](const std::vector<vm_view>& vms) mutable { then(vms); },
-            [then](caf::error& why) mutable { then(tl::unexpected(actor::from_error(why))); });
+caf::result<void> images_state::drain() {
+  draining_ = true;
+  auto answer = self_->make_response_promise<void>();
+  drained_.push_back(answer);
+  auto why = cancelled();
+  why.why = leaving().what;
+  for (auto& [key, t] : tasks_) {
+    if (!t.making)
+      continue;
+    for (auto& p : std::exchange(t.parties, {}))
+      if (p.answer)
+        end(p, &why);
+      else
+        t.leaving.push_back(std::move(p));
+    t.stop.request_stop();
+  }
+  tell_drained();
+  return answer;
 }
 
 // -- what VMs want --------------------------------------------------------------------------------
@@ -53,6 +79,8 @@ caf::result<image_set_ptr> images_state::ensure(const std::string& wanted,
   const auto parsed = image_name::parse(wanted);
   if (!parsed)
     return actor::to_error(parsed.error());
+  if (deleting_.count(wanted) > 0)
+    return actor::to_error(being_deleted(wanted));
   party vm;
   vm.image = wanted;
   vm.answer = self_->make_response_promise<image_set_ptr>();
@@ -77,14 +105,22 @@ caf::result<void> images_state::known(const std::string& wanted) {
   const auto parsed = image_name::parse(wanted);
   if (!parsed)
     return actor::to_error(parsed.error());
-  if (choose_recipe(*parsed, {}))
+  if (deleting_.count(wanted) > 0)
+    return actor::to_error(being_deleted(wanted));
+  // One that is being made for the first time is as good as there.
+  const auto made = tasks_.find(wanted);
+  const bool coming =
+      made != tasks_.end() && made->second.build && !made->second.stop.stop_requested();
+  if (coming || choose_recipe(*parsed, {}))
     return caf::unit;
   auto answer = self_->make_response_promise<void>();
   submit(
       crew_.briefly, [shop = crew_.shop] { return shop->list(); },
-      [answer, wanted](const std::vector<shelved>& here) mutable {
+      [this, answer, wanted](const std::vector<shelved>& here) mutable {
         const auto is_it = [&](const auto& image) { return image.name == wanted; };
-        if (std::any_of(here.begin(), here.end(), is_it))
+        if (deleting_.count(wanted) > 0)
+          answer.deliver(actor::to_error(being_deleted(wanted)));
+        else if (std::any_of(here.begin(), here.end(), is_it))
           actor::done(answer);
         else
           answer.deliver(actor::to_error(unknown_image(wanted, here)));
@@ -105,20 +141,34 @@ caf::result<op_ticket> images_state::begin(const image_request& request) {
       crew_.briefly, [shop = crew_.shop, name = *parsed] { return shop->look(name); },
       [this, request, name = *parsed, answer, asker](const expected<recipe>& present) mutable {
         const auto what = decide_build(request, name, present);
-        const auto running = tasks_.find(name.str());
-        if (!what)
-          answer.deliver(actor::to_error(what.error()));
-        else if (running != tasks_.end() &&
-                 (!running->second.build || running->second.build->include != what->include))
-          answer.deliver(actor::to_error({errc::busy,
-                                          "the image " + name.str() + " is being made",
-                                          "from another list of packages, or for a VM",
-                                          "`banger operations` shows who waits for it",
-                                          {}}));
-        else
+        const bool fresh = !present && present.error().code == errc::not_found;
+        const auto ok = what ? check_free(*what, fresh) : tl::unexpected(what.error());
+        if (ok)
           answer.deliver(order(*what, asker));
+        else
+          answer.deliver(actor::to_error(ok.error()));
       });
   return answer;
+}
+
+// What is being made may be joined by whoever wants the same. `fresh`: there is no such image yet,
+// so that a VM's build makes it from its name alone.
+expected<void> images_state::check_free(const recipe& what, bool fresh) const {
+  if (draining_)
+    return tl::unexpected(leaving());
+  if (deleting_.count(what.name) > 0)
+    return tl::unexpected(being_deleted(what.name));
+  const auto it = tasks_.find(what.name);
+  if (it == tasks_.end())
+    return {};
+  const auto& t = it->second;
+  const bool same =
+      t.build ? t.build->include == what.include : !t.fixed() || (fresh && what.include.empty());
+  if (same)
+    return {};
+  return fail(errc::busy, "the image " + what.name + " is being made",
+              "from another list of packages, or for a VM",
+              "`banger operations` shows who waits for it");
 }
 
 op_ticket images_state::order(const recipe& what, const client_actor& asker) {
@@ -130,8 +180,8 @@ op_ticket images_state::order(const recipe& what, const client_actor& asker) {
   actor::tell(self_, crew_.operations, operations::opening_atom::value,
               operations::opening{one.op, "image.build", what.name, asker,
                                   caf::actor_cast<operations::runner_actor>(images_actor(self_))});
-  if (tasks_.count(what.name) == 0)
-    tasks_[what.name].build = what;
+  if (auto& t = tasks_[what.name]; !t.build && !t.fixed())
+    t.build = what;
   join(what.name, std::move(one));
   return ticket;
 }
@@ -169,131 +219,39 @@ caf::result<std::vector<image_view>> images_state::list() {
   return answer;
 }
 
+// From here on nobody gets it; then the VMs are asked for: one that got it before is among them.
 caf::result<void> images_state::remove(const std::string& wanted) {
   const auto parsed = image_name::parse(wanted);
   if (!parsed)
     return actor::to_error(parsed.error());
-  if (tasks_.count(wanted) > 0)
-    return actor::to_error({errc::busy, "the image " + wanted + " is being made", {}, {}, {}});
+  if (is_wanted(wanted))
+    return actor::to_error({errc::busy,
+                            "the image " + wanted + " is being made, or a VM is about to use it",
+                            {},
+                            {},
+                            {}});
+  if (!deleting_.insert(wanted).second)
+    return actor::to_error(being_deleted(wanted));
   auto answer = self_->make_response_promise<void>();
-  with_vms([this, answer, name = *parsed](const expected<std::vector<vm_view>>& vms) mutable {
-    if (const auto ok = vms ? check_unused(name.str(), *vms) : tl::unexpected(vms.error()); !ok) {
-      answer.deliver(actor::to_error(ok.error()));
-      return;
-    }
+  const auto finish = [this, answer, wanted](const expected<void>& gone) {
+    deleting_.erase(wanted);
+    pass_on(answer, gone);
+  };
+  with_vms([this, finish, name = *parsed](const expected<std::vector<vm_view>>& vms) mutable {
+    const auto ok = vms ? check_unused(name.str(), *vms) : tl::unexpected(vms.error());
+    if (!ok)
+      return finish(ok);
     submit(
-        crew_.briefly, [shop = crew_.shop, name] { return shop->remove(name); },
-        [answer](const expected<void>& gone) mutable {
-          if (gone)
-            actor::done(answer);
-          else
-            answer.deliver(actor::to_error(gone.error()));
-        });
+        crew_.briefly, [shop = crew_.shop, name] { return shop->remove(name); }, finish);
   });
   return answer;
 }
 
-// -- tasks ----------------------------------------------------------------------------------------
-
-void images_state::join(const std::string& key, party who) {
-  auto& t = tasks_[key];
-  const bool first = t.parties.empty() && t.leaving.empty() && !t.stop.stop_requested();
-  t.parties.push_back(std::move(who));
-  if (first)
-    start(key);
-}
-
-// In the pool: quick when all is there, since the builders look before they build.
-void images_state::start(const std::string& key) {
-  const images_actor me = self_;
-  auto& t = tasks_.at(key);
-  const auto progress = [me, key, this](std::string_view stage, std::string_view detail) {
-    note news{std::string(stage), std::string(detail)};
-    actor::tell_from_outside(me, work::thunk{[this, key, news] { spread(key, news); }});
-  };
-  const auto make = [shop = crew_.shop, key, progress, build = t.build,
-                     stop = t.stop.get_token()]() -> expected<product> {
-    if (key == the_kernel)
-      return shop->kernel(progress, stop).map([](boot::boot_set set) {
-        return product{std::make_shared<const boot::boot_set>(std::move(set)), {}};
-      });
-    auto image = build ? shop->build(*build, progress, stop)
-                       : shop->ensure(*image_name::parse(key), progress, stop);
-    return std::move(image).map([](image_info info) { return product{{}, std::move(info)}; });
-  };
-  submit(crew_.at_length, make, [this, key](const expected<product>& made) { settle(key, made); });
-}
-
-void images_state::spread(const std::string& key, const note& news) {
-  const auto it = tasks_.find(key);
-  if (it == tasks_.end())
-    return;
-  const auto now = self_->clock().now();
-  for (const auto& p : it->second.parties)
-    if (p.op.empty()) {
-      actor::tell(self_, p.listener, news);
-    } else {
-      const auto since = std::chrono::duration_cast<std::chrono::microseconds>(now - p.began);
-      actor::tell(self_, crew_.operations,
-                  messages::progress{p.op, news.stage, news.detail,
-                                     static_cast<std::uint64_t>(since.count())});
-    }
-}
-
-void images_state::settle(const std::string& key, const expected<product>& made) {
-  auto t = std::move(tasks_.at(key));
-  tasks_.erase(key);
-  for (auto& p : t.leaving)
-    conclude(std::move(p), made);
-  // Those who came while it was being ended have it made anew.
-  const bool ended = t.stop.stop_requested() && !made;
-  if (ended && t.build && !t.parties.empty())
-    tasks_[key].build = t.build;
-  for (auto& p : t.parties)
-    if (ended)
-      join(key, std::move(p));
-    else
-      conclude(std::move(p), made);
-  if (made && t.build)
-    prune(key);
-}
-
-void images_state::conclude(party who, const expected<product>& made) {
-  if (!made)
-    return end(who, &made.error());
-  if (!who.op.empty())
-    return end(who, nullptr);
-  if (made->kernel) {
-    who.kernel = made->kernel;
-    const auto image = who.image;
-    return join(image, std::move(who));
-  }
-  who.answer->deliver(std::make_shared<const image_set>(image_set{*made->image, *who.kernel}));
-}
-
-void images_state::end(const party& who, const failure* why) {
-  if (who.answer) {
-    auto answer = *who.answer;
-    answer.deliver(actor::to_error(*why));
-    return;
-  }
-  finished news;
-  news.op = who.op;
-  if (why != nullptr)
-    news.error = {static_cast<std::uint8_t>(why->code), why->what, why->why, why->remedy, who.op};
-  actor::tell(self_, crew_.operations, news);
-}
-
-void images_state::stop_if_alone(task& t) {
-  if (t.parties.empty())
-    t.stop.request_stop();
-}
-
-// The files of earlier builds live as long as a VM may stand on one of them.
-void images_state::prune(const std::string& image) {
-  with_vms([this, image](const expected<std::vector<vm_view>>& vms) {
-    if (vms && standing_on(image, *vms).empty() && tasks_.count(image) == 0)
-      crew_.briefly([shop = crew_.shop, name = *image_name::parse(image)] { shop->prune(name); });
+bool images_state::is_wanted(const std::string& image) const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [&](const auto& entry) {
+    const auto& parties = entry.second.parties;
+    return entry.first == image || std::any_of(parties.begin(), parties.end(),
+                                               [&](const auto& p) { return p.image == image; });
   });
 }
 
@@ -315,6 +273,7 @@ images_actor::behavior_type images(images_actor::stateful_pointer<images_state> 
         return s.ensure(wanted, listener);
       },
       [&s](leave_atom, const note_listener& listener) { s.leave(listener); },
+      [&s](drain_atom) { return s.drain(); },
       [&s](meet_atom, const vms_facet& vms) { s.meet(vms); },
       [](const work::thunk& t) { t.run(); },
   };

@@ -28,6 +28,7 @@ struct note {
 using ensure_atom = caf::atom_constant<caf::atom("ensure")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using known_atom = caf::atom_constant<caf::atom("known")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using meet_atom = caf::atom_constant<caf::atom("meet")>;
 
 } // namespace banger::image
@@ -53,6 +54,9 @@ using images_actor = messages::images_facet::extend_with<operations::runner_acto
         caf::replies_to<ensure_atom, std::string, note_listener>::with<image_set_ptr>,
         /// This listener does not wait any more; what it asked for fails with `cancelled`.
         caf::reacts_to<leave_atom, note_listener>,
+        /// The daemon is about to end: builds are cancelled, since they can be made again, and
+        /// none is begun any more. Answered when what was cancelled is undone.
+        caf::replies_to<drain_atom>::with<void>,
         /// Who knows which VMs stand on which image.
         caf::reacts_to<meet_atom, messages::vms_facet>, caf::reacts_to<work::thunk>>;
 
@@ -64,6 +68,7 @@ struct image_crew {
   run_fn briefly;   ///< for what takes milliseconds
   run_fn at_length; ///< for builds
   operations::operations_actor operations;
+  bool prunes = true; ///< false: some VMs may be in no list, and what they stand on is kept
 };
 
 images_actor spawn_images(caf::actor_system& system, image_crew crew);

@@ -1,6 +1,6 @@
 // The state behind the images actor (images.hpp). A task is a kernel or an image that is being
 // made; parties wait for it. The story of a VM that wants an image is join (kernel) → settle → join
-// (image) → settle.
+// (image) → settle. A task looks first, and makes what is not there.
 #pragma once
 
 #include "actors/image/images.hpp"
@@ -8,15 +8,22 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace banger::image {
+
+inline const std::string the_kernel; ///< its key among the tasks: images have names
+
+failure cancelled();
+failure leaving();
 
 class images_state : public actor::state_base {
 public:
   static inline const char* name = "images";
 
   void init(images_actor::pointer self, image_crew crew);
-  void meet(const messages::vms_facet& vms) { vms_ = vms; }
+  void meet(const messages::vms_facet& vms);
+  caf::result<void> drain();
 
   caf::result<image_set_ptr> ensure(const std::string& wanted, const note_listener& listener);
   void leave(const note_listener& listener);
@@ -46,6 +53,8 @@ private:
     std::vector<party> parties;
     std::vector<party> leaving; ///< operations that were cancelled, told when all is undone
     std::stop_source stop;
+    bool making = false;                                            ///< else it is being looked for
+    bool fixed() const { return making && !stop.stop_requested(); } ///< what comes of it is
   };
 
   struct product {
@@ -55,13 +64,18 @@ private:
 
   void join(const std::string& key, party who);
   void start(const std::string& key);
+  void looked(const std::string& key, const expected<std::optional<product>>& found);
+  void make(const std::string& key);
   void spread(const std::string& key, const note& news);
   void settle(const std::string& key, const expected<product>& made);
   void conclude(party who, const expected<product>& made);
   void end(const party& who, const failure* why);
   void stop_if_alone(task& t);
   messages::op_ticket order(const recipe& what, const messages::client_actor& asker);
-  void prune(const std::string& image);
+  expected<void> check_free(const recipe& what, bool fresh) const;
+  bool is_wanted(const std::string& image) const;
+  void prune(std::vector<std::string> names);
+  void tell_drained();
 
   template <class Then>
   void with_vms(Then then);
@@ -72,6 +86,30 @@ private:
   image_crew crew_;
   messages::vms_facet vms_;
   std::map<std::string, task> tasks_; ///< by image; the kernel has no name
+  std::set<std::string> deleting_;    ///< nobody gets these any more
+  bool draining_ = false;             ///< nothing is made any more
+  std::vector<caf::typed_response_promise<void>> drained_;
 };
+
+template <class Job, class Then>
+void images_state::submit(const run_fn& where, Job job, Then then) {
+  const images_actor me = self_;
+  where([me, job = std::move(job), then = std::move(then)]() mutable {
+    auto result = std::make_shared<decltype(job())>(job());
+    actor::tell_from_outside(
+        me, work::thunk{[result, then = std::move(then)]() mutable { then(std::move(*result)); }});
+  });
+}
+
+// The VMs that there are; none as long as nobody knows any.
+template <class Then>
+void images_state::with_vms(Then then) {
+  constexpr auto list_deadline = std::chrono::seconds(10);
+  if (!vms_)
+    return then(expected<std::vector<messages::vm_view>>(std::vector<messages::vm_view>{}));
+  actor::ask(self_, vms_, list_deadline, messages::list_atom::value)
+      .then([then](const std::vector<messages::vm_view>& vms) mutable { then(vms); },
+            [then](caf::error& why) mutable { then(tl::unexpected(actor::from_error(why))); });
+}
 
 } // namespace banger::image

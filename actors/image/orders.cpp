@@ -79,7 +79,7 @@ expected<void> check_unused(const std::string& image, const std::vector<messages
 std::vector<messages::image_view> to_views(const std::vector<shelved>& here,
                                            const std::vector<messages::vm_view>& vms) {
   std::vector<messages::image_view> views;
-  views.reserve(here.size() + builtin_images().size());
+  views.reserve(here.size());
   for (const auto& image : here)
     views.push_back(to_view(image, vms));
   for (const auto& b : builtin_images()) {

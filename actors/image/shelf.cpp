@@ -138,6 +138,12 @@ expected<image_info> ensure_image(const fs::path& folder, const recipe& what,
   return make(folder, what, false, progress, stop);
 }
 
+expected<std::optional<image_info>> find_image(const fs::path& folder) {
+  if (must_build(storage::read_manifest(folder, manifest_name)))
+    return std::optional<image_info>{};
+  return check_image(folder).map([](image_info i) { return std::optional(std::move(i)); });
+}
+
 expected<image_info> build_image(const fs::path& folder, const recipe& what,
                                  const storage::progress_fn& progress,
                                  const std::stop_token& stop) {
@@ -208,6 +214,11 @@ std::vector<shelved> list_images(const fs::path& images) {
 }
 
 void prune_image(const fs::path& folder) {
+  // What a build has published is in the manifest only when it is done.
+  std::stop_source at_once;
+  at_once.request_stop();
+  if (!storage::lock_file(folder / lock_name, at_once.get_token()))
+    return;
   const auto m = storage::read_manifest(folder, manifest_name);
   if (!m || m->files.size() != 1)
     return;
@@ -230,7 +241,7 @@ void tidy_images(const fs::path& images) {
     const auto name = at->path().filename().string();
     std::error_code ignored;
     if (name.starts_with(removed_start)) {
-      fs::remove_all(at->path(), ignored);
+      static_cast<void>(sweep_bootstrap(at->path()));
     } else if (fs::exists(at->path() / lock_name, ignored)) {
       // Who does not get it at once leaves the build that has it alone.
       if (const auto lock = storage::lock_file(at->path() / lock_name, at_once.get_token()))
@@ -239,19 +250,28 @@ void tidy_images(const fs::path& images) {
   }
 }
 
-// Aside first: nobody can find half of it.
+// Aside first: nobody can find half of it. What a killed build left may belong to others.
 expected<void> remove_image(const fs::path& images, const std::string& name) {
-  std::error_code ignored;
-  const storage::scrap gone(images / (std::string(removed_start) + name));
-  fs::remove_all(gone.path(), ignored);
-  const bool there = fs::exists(images / name / manifest_name, ignored);
-  const bool removed = ::rename((images / name).c_str(), gone.path().c_str()) == 0;
-  if (removed && there)
+  const auto gone = images / (std::string(removed_start) + name);
+  const auto discard = [&](const fs::path& folder) -> expected<void> {
+    if (auto ok = sweep_bootstrap(folder); !ok)
+      return fail(errc::operation_failed, "cannot remove the files of the image " + name,
+                  describe(ok.error()), "delete the folder " + folder.string());
     return {};
-  if (removed || errno == ENOENT)
-    return fail(errc::not_found, "there is no image '" + name + "' here", {},
-                "see `banger image list`");
-  return fail_errno("cannot delete the image " + name, errno);
+  };
+  for (const auto& left : {images / name / work_folder, gone})
+    if (auto ok = discard(left); !ok)
+      return ok;
+  std::error_code ignored;
+  const bool there = fs::exists(images / name / manifest_name, ignored);
+  if (::rename((images / name).c_str(), gone.c_str()) == 0) {
+    if (auto ok = discard(gone); !ok || there)
+      return ok;
+  } else if (errno != ENOENT) {
+    return fail_errno("cannot delete the image " + name, errno);
+  }
+  return fail(errc::not_found, "there is no image '" + name + "' here", {},
+              "see `banger image list`");
 }
 
 } // namespace banger::image

@@ -7,6 +7,7 @@
 #include "actors/storage/files.hpp"
 
 #include <filesystem>
+#include <optional>
 
 namespace banger::image {
 
@@ -17,6 +18,9 @@ namespace banger::image {
 expected<image_info> ensure_image(const std::filesystem::path& folder, const recipe& what,
                                   const storage::progress_fn& progress,
                                   const std::stop_token& stop = {});
+
+/// The image in FOLDER if it needs not be made. `corrupted`: as `check_image`.
+expected<std::optional<image_info>> find_image(const std::filesystem::path& folder);
 
 /// Makes it again, whatever is there. An older image file stays, for the VMs that stand on it.
 expected<image_info> build_image(const std::filesystem::path& folder, const recipe& what,
@@ -45,7 +49,8 @@ struct shelved {
 /// All that were made below IMAGES, by name.
 std::vector<shelved> list_images(const std::filesystem::path& images);
 
-/// Removes what only VMs of an earlier build could stand on. The caller knows that there are none.
+/// Removes what only VMs of an earlier build could stand on, unless it is being built anew. The
+/// caller knows that there are none.
 void prune_image(const std::filesystem::path& folder);
 
 /// Removes what builds left behind that a killed daemon had begun. Those that run go on.

@@ -6,12 +6,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include <array>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace banger::image {
 
@@ -260,34 +261,50 @@ void unpacker::remember(archive_entry* entry, const std::string& path) {
     content_.owners.insert_or_assign("/" + path, std::move(o));
 }
 
-// What pads the archive: its writer shall not find a closed pipe.
-void read_to_end(int fd, const std::stop_token& stop) {
-  std::array<char, 16384> rest{};
-  ssize_t got = 1;
-  while (got != 0 && !stop.stop_requested()) {
-    got = ::read(fd, rest.data(), rest.size());
-    if (got < 0 && errno != EINTR)
-      return;
-  }
+struct source {
+  const read_fn& read;
+  std::vector<char> bytes = std::vector<char>(chunk);
+};
+
+la_ssize_t read_source(archive* a, void* context, const void** bytes) {
+  auto& from = *static_cast<source*>(context);
+  *bytes = from.bytes.data();
+  const auto got = from.read(from.bytes.data(), from.bytes.size());
+  if (got < 0)
+    ::archive_set_error(a, errno, "%s", std::strerror(errno));
+  return got;
 }
 
 } // namespace
 
-expected<tar_content> unpack_tar(int fd, const fs::path& tree, const tar_options& options,
-                                 const std::stop_token& stop) {
+expected<tar_content> unpack_tar(const read_fn& read, const fs::path& tree,
+                                 const tar_options& options, const std::stop_token& stop) {
+  source from{read};
   const archive_ptr a(::archive_read_new());
   if (!a)
     return fail(errc::operation_failed, "cannot read an archive", "out of memory");
+  const auto cancelled = [&] { return fail(errc::cancelled, "unpacking was cancelled"); };
   ::archive_read_support_format_tar(a.get());
-  if (::archive_read_open_fd(a.get(), fd, chunk) != ARCHIVE_OK)
-    return unreadable(a.get());
+  if (::archive_read_open(a.get(), &from, nullptr, read_source, nullptr) != ARCHIVE_OK)
+    return stop.stop_requested() ? cancelled() : unreadable(a.get());
   unpacker u(a.get(), options, stop);
   if (auto ok = u.open(tree); !ok)
     return tl::unexpected(ok.error());
   auto content = u.run();
-  if (content)
-    read_to_end(fd, stop);
+  if (!content && stop.stop_requested())
+    return cancelled();
   return content;
+}
+
+expected<tar_content> unpack_tar(int fd, const fs::path& tree, const tar_options& options,
+                                 const std::stop_token& stop) {
+  return unpack_tar(
+      [fd](char* to, std::size_t most) {
+        for (;;)
+          if (const auto got = ::read(fd, to, most); got >= 0 || errno != EINTR)
+            return got;
+      },
+      tree, options, stop);
 }
 
 } // namespace banger::image

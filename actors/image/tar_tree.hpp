@@ -9,6 +9,7 @@
 #include <functional>
 #include <stop_token>
 #include <string_view>
+#include <sys/types.h>
 
 namespace banger::image {
 
@@ -25,10 +26,15 @@ struct tar_content {
   std::uint64_t entries = 0, bytes = 0;
 };
 
-/// Reads the archive from `fd` to its end into the empty folder `tree`. Nothing is ever written
+/// Bytes of an archive, as read(2) gives them: 0 at the end, -1 and errno.
+using read_fn = std::function<ssize_t(char* to, std::size_t most)>;
+
+/// Reads the archive to its end into the empty folder `tree`. Nothing is ever written
 /// outside of it, whatever the archive says; device nodes, pipes and sockets are left out.
 /// `bad_request`: a name leads outside or through a link, comes twice, or there is too much of
 /// something; `corrupted`: it cannot be read, or is cut short. `cancelled`.
+expected<tar_content> unpack_tar(const read_fn& read, const std::filesystem::path& tree,
+                                 const tar_options& options = {}, const std::stop_token& stop = {});
 expected<tar_content> unpack_tar(int fd, const std::filesystem::path& tree,
                                  const tar_options& options = {}, const std::stop_token& stop = {});
 

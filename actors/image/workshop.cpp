@@ -19,6 +19,14 @@ public:
     return made;
   }
 
+  expected<std::optional<boot::boot_set>> find_kernel() override {
+    return boot::find_boot_set({folders_.kernels, folders_.banger_init, folders_.package_file});
+  }
+
+  expected<std::optional<image_info>> find(const image_name& name) override {
+    return find_image(folder(name));
+  }
+
   expected<image_info> ensure(const image_name& name, const storage::progress_fn& progress,
                               const std::stop_token& stop) override {
     // One that was made with more packages keeps them, should it have to be made again.

@@ -25,6 +25,9 @@ public:
 
   virtual expected<boot::boot_set> kernel(const storage::progress_fn& progress,
                                           const std::stop_token& stop) = 0;
+  /// What is there already, in milliseconds; none: it is to be made. `corrupted`.
+  virtual expected<std::optional<boot::boot_set>> find_kernel() = 0;
+  virtual expected<std::optional<image_info>> find(const image_name& name) = 0;
   /// The image, made if it is not there. `not_found`: nothing is known under this name.
   virtual expected<image_info> ensure(const image_name& name, const storage::progress_fn& progress,
                                       const std::stop_token& stop) = 0;

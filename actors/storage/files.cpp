@@ -187,16 +187,16 @@ expected<void> scrap::publish(const fs::path& target) {
 
 // The lock belongs to the open file, which a child process can share: so `flock` waits in our
 // place, and a wait in a process can be ended at any time.
-expected<unique_fd> lock_file(const fs::path& file, const std::stop_token& stop) {
-  unique_fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+expected<unique_fd> lock_file(const fs::path& file, const std::stop_token& stop,
+                              std::chrono::milliseconds patience) {
+  unique_fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd)
     return fail_errno("cannot open the lock " + file.string(), errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
     return fd;
   if (errno != EWOULDBLOCK)
     return fail_errno("cannot lock " + file.string(), errno);
-  command wait{
-      .argv = {"flock", "-x", "0"}, .input = fd.get(), .deadline = std::chrono::minutes(15)};
+  command wait{.argv = {"flock", "-x", "0"}, .input = fd.get(), .deadline = patience};
   if (auto locked = run(wait, stop); !locked)
     return tl::unexpected(locked.error());
   return fd;

@@ -4,6 +4,7 @@
 #include "messages/base/error.hpp"
 #include "messages/base/unique_fd.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -54,8 +55,9 @@ private:
 };
 
 /// One builder of something in a folder, among all threads and processes: holds FILE locked while
-/// it lives. A builder that is killed lets go of it. Waits for its turn, until `stop`.
-expected<unique_fd> lock_file(const std::filesystem::path& file, const std::stop_token& stop = {});
+/// it lives. A builder that is killed lets go of it. Waits for its turn, until `stop`; `timed_out`.
+expected<unique_fd> lock_file(const std::filesystem::path& file, const std::stop_token& stop = {},
+                              std::chrono::milliseconds patience = std::chrono::minutes(15));
 
 /// A file as a manifest knows it. `modified_ns` catches a change that kept the size.
 struct file_record {

@@ -76,6 +76,25 @@ private:
 struct spawn_actions {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
+  explicit spawn_actions(const command& c, int output, int errors) : spawn_actions() {
+    if (c.input >= 0)
+      ::posix_spawn_file_actions_adddup2(&actions, c.input, 0);
+    else
+      ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, output, 1);
+    ::posix_spawn_file_actions_adddup2(&actions, errors, 2);
+    if (!c.cwd.empty())
+      ::posix_spawn_file_actions_addchdir_np(&actions, c.cwd.c_str());
+    ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  }
+  ~spawn_actions() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  spawn_actions(const spawn_actions&) = delete;
+  spawn_actions& operator=(const spawn_actions&) = delete;
+
+private:
   spawn_actions() {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawnattr_init(&attributes);
@@ -88,12 +107,6 @@ struct spawn_actions {
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                 POSIX_SPAWN_SETPGROUP);
   }
-  ~spawn_actions() {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  }
-  spawn_actions(const spawn_actions&) = delete;
-  spawn_actions& operator=(const spawn_actions&) = delete;
 };
 
 std::vector<std::string> child_environment(const std::vector<std::string>& more) {
@@ -173,17 +186,7 @@ expected<void> child::spawn(const fs::path& program) {
     if (fd >= 0)
       ::fcntl(fd, F_SETFL, O_NONBLOCK);
 
-  spawn_actions s;
-  if (command_.input >= 0)
-    ::posix_spawn_file_actions_adddup2(&s.actions, command_.input, 0);
-  else
-    ::posix_spawn_file_actions_addopen(&s.actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&s.actions, out_end ? out_end.get() : command_.output, 1);
-  ::posix_spawn_file_actions_adddup2(&s.actions, err_end.get(), 2);
-  if (!command_.cwd.empty())
-    ::posix_spawn_file_actions_addchdir_np(&s.actions, command_.cwd.c_str());
-  ::posix_spawn_file_actions_addclosefrom_np(&s.actions, 3);
-
+  const spawn_actions s(command_, out_end ? out_end.get() : command_.output, err_end.get());
   auto argv = command_.argv;
   auto env = child_environment(command_.env);
   const int bad = ::posix_spawn(&pid_, program.c_str(), &s.actions, &s.attributes,

@@ -242,9 +242,13 @@ void machine_state::heard_hello(guest::hello_body body) {
 void machine_state::heard_booted(const std::string& state) {
   if (waits_for_ != waiting::booted)
     return;
-  if (state != "running")
-    pass_on({"boot", "the image's init says that the system is " + state});
-  finish({});
+  // "degraded" has booted, too: one unit of many failed. "unknown": this init does not tell.
+  if (state == "running" || state == "degraded" || state == "unknown")
+    return finish({});
+  finish(fail(errc::operation_failed, "the guest did not boot to its default target",
+              "its init says that the system is " + state,
+              "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
+                  " -- journalctl -b -p err` tells more"));
 }
 
 void machine_state::heard_end(const std::string& last_lines) {
@@ -253,11 +257,14 @@ void machine_state::heard_end(const std::string& last_lines) {
   link_.reset();
   hello_.reset();
   taken_over();
-  if (waits_for_ == waiting::exit)
+  const auto waited_for = waits_for_;
+  if (waited_for == waiting::exit)
     return finish({});
-  if (waits_for_ != waiting::nothing)
-    return finish_with_evidence(errc::operation_failed, ended_unasked);
-  actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
+  if (waited_for != waiting::nothing)
+    finish_with_evidence(errc::operation_failed, ended_unasked);
+  // The end of a start is told by its step; that of a VM which is running already, by itself.
+  if (waited_for == waiting::nothing || waited_for == waiting::booted)
+    actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
 }
 
 // What the hypervisor said of itself, else what its guest said last.

@@ -31,8 +31,8 @@ struct step {
   std::string detail; ///< for people, while it runs
   bool ours = true;   ///< false: the time is the hypervisor's or the guest's
   bool boot = false;  ///< part of a boot: when it times out, the boot is tried once more
-  /// Done only when the requester waits for it. By then the VM is what was asked for: if it fails,
-  /// the operation does, but nothing is taken back.
+  /// Done only when the requester waits for it. By then the VM is what was asked for, and recorded
+  /// so: if this fails, the operation does, but nothing is taken back unless it was cancelled.
   bool awaited = false;
 };
 

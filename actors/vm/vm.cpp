@@ -27,7 +27,9 @@ void vm_state::init(vm_actor::pointer self, record vm, surroundings around) {
 // ---------------------------------------------------------------------------
 
 void vm_state::take(order wanted) {
-  operation op{std::move(wanted), {}, 0, 0, false, {}, now(), now(), {}};
+  operation op;
+  op.wanted = std::move(wanted);
+  op.began = op.step_began = now();
   if (queue_.size() >= longest_queue) {
     op.first_error =
         failure{errc::busy, "VM " + vm_->name.str() + " has too many operations waiting",
@@ -147,6 +149,24 @@ void vm_state::advance() {
     return settle();
   if (op.cancelled && op.todo.undoable)
     return stumbled({errc::cancelled, "cancelled", {}, {}, {}});
+  if (op.todo.steps[op.at].awaited)
+    return op.established ? act() : establish();
+  intend();
+}
+
+// A daemon that ends while somebody waits takes nothing from a VM that runs.
+void vm_state::establish() {
+  auto& op = queue_.front();
+  op.established = true;
+  vm_->now = op.todo.settled;
+  vm_->last_error.clear();
+  vm_->machine.last_start = op.stages;
+  actor::ask(self_, around_.store, store_deadline, store::settle_atom::value, snapshot())
+      .then([this] { advance(); }, [this](caf::error& why) { stumbled(actor::from_error(why)); });
+}
+
+void vm_state::intend() {
+  const auto& op = queue_.front();
   const store::intent next{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
                            current_step()};
   actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, next)
@@ -187,10 +207,10 @@ void vm_state::stumbled(failure why) {
     why.code = errc::cancelled;
   log::warn({.op = op.wanted.op, .vm = vm_->id.str()}, "step_failed",
             {{"step", current_step()}, {"text", describe(why)}});
-  if (op.at < op.todo.steps.size() && op.todo.steps[op.at].awaited && why.code == errc::timed_out) {
+  if (op.established && !op.cancelled) {
     why.operation = op.wanted.op;
     op.first_error = std::move(why);
-    return settle();
+    return committed(false);
   }
   if (op.todo.undoable && op.at < op.todo.steps.size())
     if (const auto again = retry_from(op.todo, op.at, why, op.retries)) {
@@ -204,7 +224,14 @@ void vm_state::stumbled(failure why) {
     return conclude();
   if (op.at == op.todo.steps.size())
     --op.at;
-  roll_back(0);
+  if (!op.established)
+    return roll_back(0);
+  // It was settled; now its end is under way.
+  const store::intent undoing{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
+                              current_step()};
+  const auto go_on = [this] { roll_back(0); };
+  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, undoing)
+      .then(go_on, [go_on](caf::error&) { go_on(); });
 }
 
 // A step that failed may have happened in part, so it is undone too.

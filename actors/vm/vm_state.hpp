@@ -42,6 +42,7 @@ private:
     std::size_t at = 0;   ///< step that runs
     unsigned retries = 0; ///< boots that hung and were begun again
     bool cancelled = false;
+    bool established = false; ///< the VM is recorded as settled; what is left is waited for
     std::optional<failure> first_error;
     clock::time_point began, step_began;
     std::vector<stage> stages;
@@ -49,6 +50,8 @@ private:
 
   void next();
   void advance();
+  void intend();
+  void establish();
   void act();
   void stepped(const record_ptr& after);
   void stumbled(failure why);

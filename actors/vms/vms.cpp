@@ -78,7 +78,7 @@ expected<op_ticket> vms_state::make(const create_request& request,
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
     own(vms_.at(id), asker);
-  return order(id, {operations::new_operation_id(), vm::verb::create, request.until_booted}, asker);
+  return order(id, {{}, vm::verb::create, request.until_booted}, asker);
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
@@ -94,9 +94,8 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return actor::answer(order(*id,
-                             {operations::new_operation_id(), *what, request.until_booted, *signal},
-                             self_->current_sender()));
+  return actor::answer(
+      order(*id, {{}, *what, request.until_booted, *signal}, self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -170,7 +169,8 @@ caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  if (request.argv.empty() || request.argv.front().empty())
+  // Without any word it is the login shell, which wants a terminal.
+  if (request.argv.empty() ? !request.tty : request.argv.front().empty())
     return actor::to_error({errc::bad_request, "there is no command to execute", {}, {}, {}});
   return self_->delegate(vms_.at(*id).actor, exec_atom::value, request);
 }
@@ -253,10 +253,11 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
 }
 
-expected<op_ticket> vms_state::order(const std::string& id, const vm::order& what,
+expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
                                      const caf::strong_actor_ptr& from) {
   if (actors_.count(vms_.at(id).actor.address()) == 0)
     return tl::unexpected(actor_failed());
+  what.op = operations::new_operation_id();
   const auto asker = caf::actor_cast<client_actor>(from);
   return op_ticket{announce(id, what, asker), id};
 }

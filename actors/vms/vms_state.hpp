@@ -48,7 +48,8 @@ private:
   void adopt(vm::record record, vm::recovery then);
   expected<messages::op_ticket> make(const messages::create_request& request,
                                      const caf::strong_actor_ptr& asker);
-  expected<messages::op_ticket> order(const std::string& id, const vm::order& what,
+  /// Gives it its id.
+  expected<messages::op_ticket> order(const std::string& id, vm::order what,
                                       const caf::strong_actor_ptr& from);
   std::string announce(const std::string& id, const vm::order& what,
                        const messages::client_actor& asker);

@@ -163,7 +163,8 @@ expected<int> parse_signal(std::string_view text) {
   for (const auto& [word, number] : known)
     if (name == word)
       return number;
-  return bad("invalid signal", {}, "one of TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT");
+  return bad("invalid signal", {},
+             "it must be one of TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT");
 }
 
 } // namespace banger

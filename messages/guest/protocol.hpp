@@ -185,7 +185,8 @@ struct failed_body {
 };
 
 struct open_body {
-  std::vector<std::string> argv; ///< as it is, no shell; argv[0] is searched in PATH
+  std::vector<std::string> argv; ///< as it is, no shell; argv[0] is searched in PATH. Empty: root's
+                                 ///< login shell, only with a terminal
   std::vector<std::string> env;  ///< NAME=value, on top of PATH, HOME, USER, LANG
   std::string cwd;               ///< empty: /root, else /
   bool has_stdin = true;         ///< false: /dev/null

@@ -50,7 +50,7 @@ struct door : stage {
     options.streams = &streams;
     options.idle_exit = 60s;
     options.leave = [this] { ++left; };
-    itself = keep(gateway::spawn_system(system, vms, operations, std::move(options)));
+    itself = keep(gateway::spawn_system(system, vms, operations, images, std::move(options)));
     gate = keep(gateway::spawn_gateway(system, vms, operations,
                                        caf::actor_cast<images_facet>(images), itself));
     scheduler.run();
@@ -172,4 +172,45 @@ TEST_CASE_METHOD(door, "the status counts VMs, operations and streams") {
   CHECK(now.operations == 0);
   CHECK(now.streams == 2);
   CHECK(now.stream_bytes_buffered == 4096);
+}
+
+namespace {
+
+/// Builds that end when the test says so.
+struct slow_house : door {
+  std::vector<work::pool::task> builds;
+
+  slow_house() {
+    images = keep(image::spawn_images(
+        system, {std::make_shared<instant_workshop>(), [](auto task) { task(); },
+                 [this](auto task) { builds.push_back(std::move(task)); }, operations}));
+    scheduler.run();
+    builds.clear(); // the tidying at the start
+    gateway::system_options options;
+    options.streams = &streams;
+    options.leave = [this] { ++left; };
+    itself = keep(gateway::spawn_system(system, vms, operations, images, std::move(options)));
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(slow_house, "a halt cancels builds of images, and leaves when they are undone") {
+  client->send(images, begin_atom::value, image_request{"work", {"jq"}, false});
+  scheduler.run();
+  client->receive([](const op_ticket&) {}, caf::after(0s) >> [] { FAIL("no answer"); });
+  REQUIRE(builds.size() == 1);
+  client->send(itself, halt_atom::value);
+  scheduler.run();
+  CHECK(left == 0);
+  client->send(images, begin_atom::value, image_request{"other", {"jq"}, false});
+  scheduler.run();
+  client->receive([](const op_ticket&) { FAIL("it was begun"); },
+                  [](const caf::error& e) { CHECK(actor::from_error(e).code == errc::busy); },
+                  caf::after(0s) >> [] { FAIL("no answer"); });
+  builds.front()();
+  scheduler.run();
+  CHECK(left == 1);
+  const auto all = ask<std::vector<operation_view>>(operations, list_atom::value);
+  CHECK(all.size() == 1);
 }

@@ -86,7 +86,7 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
           [s](vm::adopt_atom, const vm::record_ptr&) { s->said.emplace_back("adopt"); },
           abort,
           [s](vm::open_atom, const messages::exec_request& x) {
-            s->said.push_back("open " + x.argv.front());
+            s->said.push_back("open " + (x.argv.empty() ? "-" : x.argv.front()));
             return messages::stream_ticket{"token", x.ref, 1};
           },
           [s](vm::open_atom, const messages::attach_request& x) {
@@ -101,6 +101,12 @@ class instant_workshop : public image::workshop {
 public:
   expected<boot::boot_set> kernel(const storage::progress_fn&, const std::stop_token&) override {
     return boot::boot_set{"6.1", "/vmlinux", "/initramfs", "/modules"};
+  }
+  expected<std::optional<boot::boot_set>> find_kernel() override {
+    return std::optional<boot::boot_set>{};
+  }
+  expected<std::optional<image::image_info>> find(const image_name&) override {
+    return std::optional<image::image_info>{};
   }
   expected<image::image_info> ensure(const image_name& name, const storage::progress_fn&,
                                      const std::stop_token&) override {

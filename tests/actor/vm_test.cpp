@@ -54,6 +54,17 @@ struct conversation : stage {
   messages::vm_detail look() { return ask<messages::vm_detail>(otter, messages::show_atom::value); }
 };
 
+// A store that only writes down what it is told.
+store::store_actor::behavior_type write_down(store::store_actor::pointer,
+                                             std::vector<std::string>* words) {
+  const auto state = [](const vm::record_ptr& r) { return std::string(to_string(r->now)); };
+  return {
+      [=](store::save_atom, const vm::record_ptr& r) { words->push_back("save " + state(r)); },
+      [=](store::intend_atom, const store::intent& i) { words->push_back("intend " + i.step); },
+      [=](store::settle_atom, const vm::record_ptr& r) { words->push_back("settle " + state(r)); },
+      [=](store::erase_atom, const std::string&) { words->emplace_back("erase"); }};
+}
+
 const std::vector<std::string> whole_start = {"do image",     "do folder", "do root-disk",
                                               "do work-disk", "do launch", "do hello",
                                               "do configure"};
@@ -133,13 +144,38 @@ TEST_CASE_METHOD(conversation, "an init that is not done in time fails the wait,
   CHECK(s.said.back() == "do boot");
 }
 
-TEST_CASE_METHOD(conversation, "a machine that ends while its init is waited for is undone") {
-  s.breaks_at = "boot";
+TEST_CASE_METHOD(conversation, "while an init is waited for the VM is recorded as running") {
+  s.hangs = {"boot"};
+  std::vector<std::string> journal;
+  store = keep(system.spawn(write_down, &journal));
   wake(some_vm("otter"));
   client->send(otter, vm::order_atom::value, vm::order{"op-1", vm::verb::create, true});
   scheduler.run();
-  CHECK(end_of("op-1") == errc::operation_failed);
+  CHECK(look().view.state == "running");
+  CHECK(look().view.operation == "boot");
+  CHECK(journal.back() == "settle running"); // a daemon that ends here leaves it alone
+  // A cancel takes it back all the same, and says so in the journal before it begins.
+  CHECK(ask<bool>(otter, messages::cancel_atom::value, std::string("op-1")));
+  CHECK(end_of("op-1") == errc::cancelled);
   CHECK(h.last.state == "deleted");
+  CHECK(std::count(s.said.begin(), s.said.end(), "undo launch") == 1);
+  CHECK(journal.at(journal.size() - 2) == "intend boot");
+  CHECK(journal.back() == "erase");
+}
+
+TEST_CASE_METHOD(conversation,
+                 "a machine that ends while its init is waited for is kept, in error") {
+  s.hangs = {"boot"};
+  wake(some_vm("otter"));
+  client->send(otter, vm::order_atom::value, vm::order{"op-1", vm::verb::create, true});
+  scheduler.run();
+  client->send(otter, vm::machine_ended{"the hypervisor ended unexpectedly", "panic"});
+  client->send(host, vm::abort_atom::value); // the step fails after the end was told
+  scheduler.run();
+  CHECK(end_of("op-1") != errc::none);
+  CHECK(look().view.state == "error");
+  CHECK(look().pid == 0);
+  CHECK(look().last_error.find("panic") != std::string::npos);
 }
 
 TEST_CASE_METHOD(conversation, "a kill ends the machine without asking the guest") {

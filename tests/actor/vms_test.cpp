@@ -118,6 +118,24 @@ TEST_CASE_METHOD(town, "a taken name is refused, and free again after the VM is 
   CHECK(refusal(good("otter")).code == errc::none);
 }
 
+TEST_CASE_METHOD(town, "no command at all is a login shell, and wants a terminal") {
+  begin(good("otter"));
+  const auto refused = [this](std::vector<std::string> argv, bool tty) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->send(vms, exec_atom::value,
+                 exec_request{"otter", std::move(argv), {}, {}, true, tty, 24, 80});
+    scheduler.run();
+    client->receive([](const stream_ticket&) {},
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why.code;
+  };
+  CHECK(refused({}, false) == errc::bad_request);
+  CHECK(refused({""}, true) == errc::bad_request);
+  CHECK(refused({}, true) == errc::none);
+  CHECK(refused({"true"}, false) == errc::none);
+}
+
 TEST_CASE_METHOD(town, "a create that fails leaves neither a VM nor its name") {
   s.breaks_at = "root-disk";
   begin(good("otter"));

@@ -20,6 +20,7 @@ struct bare::parts {
   vm::host site;
   boot::boot_set kernel;
   image::image_info image;
+  std::uint64_t memory_mib = 256;
   std::vector<vm::capability> capabilities = vm::standard_capabilities();
 };
 
@@ -48,7 +49,7 @@ public:
 
   // The frame of this type; what comes before it is dropped.
   expected<guest::frame> hear(guest::frame_type type) {
-    for (const auto end = clock::now() + std::chrono::seconds(60); clock::now() < end; wait())
+    for (const auto end = clock::now() + std::chrono::seconds(300); clock::now() < end; wait())
       while (auto frame = parser_.next()) {
         if (frame->head.type == type)
           return std::move(*frame);
@@ -86,7 +87,14 @@ private:
   bool ended_ = false;
 };
 
-expected<bare_times> drive(const vm::build& b) {
+expected<void> wait_for_boot(agent& guest) {
+  guest.say(guest::frame_type::await_boot, 0, {});
+  if (auto booted = guest.hear(guest::frame_type::booted); !booted)
+    return tl::unexpected(booted.error());
+  return {};
+}
+
+expected<bare_times> drive(const vm::build& b, bool until_booted) {
   const auto begun = clock::now();
   bare_times times;
   auto planned = b.site.driver->plan(b.machine);
@@ -105,6 +113,10 @@ expected<bare_times> drive(const vm::build& b) {
   if (auto configured = guest.hear(frame_type::configured); !configured)
     return tl::unexpected(configured.error());
   times.root_ms = ms_since(begun);
+  if (until_booted)
+    if (auto ok = wait_for_boot(guest); !ok)
+      return tl::unexpected(ok.error());
+  times.boot_ms = ms_since(begun);
   guest::open_body command;
   command.argv = {"true"};
   command.has_stdin = false;
@@ -125,15 +137,16 @@ bare::bare(bare&&) noexcept = default;
 bare::~bare() = default;
 
 expected<bare> bare::make(const fs::path& state, const fs::path& cache, const fs::path& init,
-                          const fs::path& folder) {
+                          const fs::path& folder, const std::string& name,
+                          std::uint64_t memory_mib) {
   auto p = std::make_unique<parts>();
   const auto facts = hypervisor::probe_host(cache);
   const auto silent = [](std::string_view, std::string_view) {};
   auto kernel = boot::ensure_boot_set({cache / "kernels", init, {}}, silent);
   if (!kernel)
     return tl::unexpected(kernel.error());
-  auto image =
-      image::ensure_image(state / "images/tiny", {"tiny", image::family::tiny, {}}, silent);
+  const auto family = name == "tiny" ? image::family::tiny : image::family::debian;
+  auto image = image::ensure_image(state / "images" / name, {name, family, {}}, silent);
   if (!image)
     return tl::unexpected(image.error());
   auto disk = storage::choose_root_disk(state);
@@ -146,25 +159,27 @@ expected<bare> bare::make(const fs::path& state, const fs::path& cache, const fs
   p->site.root_disk = disk->kind;
   p->kernel = *kernel;
   p->image = *image;
+  p->memory_mib = memory_mib;
   return bare(std::move(p));
 }
 
-expected<bare_times> bare::run() {
-  vm::record record{*vm_id::parse("ba2eba2eba2e"),
-                    *vm_name::parse("bare"),
-                    {*image_name::parse("tiny"), 1, 256, 8 * GiB, false, true},
-                    {},
-                    {},
-                    {},
-                    0,
-                    std::string(32, 'a')};
+expected<bare_times> bare::run(bool until_booted) {
+  vm::record record{
+      *vm_id::parse("ba2eba2eba2e"),
+      *vm_name::parse("bare"),
+      {*image_name::parse(parts_->image.name), 1, parts_->memory_mib, 8 * GiB, false, true},
+      {},
+      {},
+      {},
+      0,
+      std::string(32, 'a')};
   vm::build b{record, parts_->site, parts_->kernel, parts_->image, {}, {}, {}};
   for (const auto& c : parts_->capabilities)
     for (const auto& step : c.prepare)
       if (auto done = step.act(b, {}); !done)
         return tl::unexpected(done.error());
   vm::shape(b, parts_->capabilities);
-  auto times = drive(b);
+  auto times = drive(b, until_booted);
   std::error_code ignored;
   fs::remove_all(b.folder(), ignored);
   return times;

@@ -13,6 +13,7 @@ struct bare_times {
   double hello_ms = 0; ///< from the launch to the agent's first word
   double root_ms = 0;  ///< ... to disks mounted and identity set
   double true_ms = 0;  ///< ... to the exit status of `true`
+  double boot_ms = 0;  ///< ... to the end of what the image's init does, if that was waited for
   double off_ms = 0;   ///< ... to the end of the hypervisor
 };
 
@@ -20,14 +21,14 @@ class bare {
 public:
   /// `state` and `cache` of a banger that has made kernel and image; `folder` is ours to work in.
   static expected<bare> make(const std::filesystem::path& state, const std::filesystem::path& cache,
-                             const std::filesystem::path& init,
-                             const std::filesystem::path& folder);
+                             const std::filesystem::path& init, const std::filesystem::path& folder,
+                             const std::string& image = "tiny", std::uint64_t memory_mib = 256);
   ~bare();
   bare(bare&&) noexcept;
   bare& operator=(bare&&) = delete;
 
   /// One VM from launch to power-off. Disks are made before the clock starts.
-  expected<bare_times> run();
+  expected<bare_times> run(bool until_booted = false);
 
 private:
   struct parts;

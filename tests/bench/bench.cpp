@@ -1,10 +1,13 @@
 // Measures and prints; judges nothing. Floors and figures come from the same run, in turn, so that
 // a busy machine is busy for both.
 #include "tests/bench/bare.hpp"
+#include "tests/bench/daily.hpp"
 #include "tests/bench/images.hpp"
 #include "tests/bench/table.hpp"
+#include "tests/bench/timing.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
+#include "tests/support/pty.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -22,32 +25,6 @@ using test::words;
 
 constexpr int rounds = 15;
 constexpr std::uint64_t MB = 1'000'000;
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::cerr << "bench: " << why << '\n';
-  std::exit(1);
-}
-
-std::string text(const char* form, double value) {
-  char out[64];
-  std::snprintf(out, sizeof out, form, value);
-  return out;
-}
-
-// Milliseconds that a whole process takes, from fork to its end.
-double time_of(const test::program& p) {
-  const auto begun = test::clock::now();
-  test::child c(p);
-  c.end_input();
-  if (const int status = c.wait(test::boot_time); status != 0)
-    give_up(p.argv[0] + " ended with " + std::to_string(status) + ": " + c.err());
-  return std::chrono::duration<double, std::milli>(test::clock::now() - begun).count();
-}
-
-void must(test::home& h, const words& args) {
-  if (const auto r = h.banger(args); r.status != 0)
-    give_up("banger " + args[0] + " " + args[1] + ": " + r.err);
-}
 
 double sum_of_our_stages(const json& shown) {
   double sum = 0;
@@ -147,6 +124,37 @@ void bench_streams(test::home& h) {
             "", ">= 100");
 }
 
+// Milliseconds from a key to its echo.
+void add_echo(test::at_terminal& t, figures& to, std::size_t nth) {
+  // `cat` gives every line back; what is still to come of it is not the next key's echo.
+  const bool newline = nth % 60 == 59;
+  const auto begun = test::clock::now();
+  t.type(newline ? "\r" : "k");
+  if (!t.sees(newline ? "\n" : "k"))
+    give_up("a key has no echo");
+  to.push_back(std::chrono::duration<double, std::milli>(test::clock::now() - begun).count());
+  if (newline && !t.sees("\n"))
+    give_up("a line does not come back");
+  t.look_for(test::milliseconds(10));
+}
+
+// Here the terminal's driver echoes, there the guest's.
+void bench_keys(test::home& h) {
+  constexpr std::size_t keys = 600;
+  auto exec = h.command({"vm", "exec", "-t", "warm", "--", "cat"});
+  exec.env["TERM"] = "xterm";
+  test::at_terminal here({{"cat"}, h.env}), there(exec);
+  if (!there.eventually_cooked(false, test::boot_time))
+    give_up("no terminal session: " + there.shown());
+  pairs echo;
+  for (std::size_t i = 0; i < keys; ++i) {
+    add_echo(here, echo.floor, i);
+    add_echo(there, echo.ours, i);
+  }
+  print_row("keystroke echo (floor: a terminal here) [ms]", tail(echo.floor), tail(echo.ours),
+            text("%+.2f", echo.over()), "p99 <= 10");
+}
+
 void bench_memory(test::home& h) {
   const auto vmm = h.show("warm").at("pid").get<pid_t>();
   const double guest_mib = static_cast<double>(test::status_number(vmm, "VmRSS")) / 1024;
@@ -185,9 +193,14 @@ void bench_all() {
   print_head();
   bench_cold_run(h);
   bench_our_steps(h);
+  must(h, {"image", "build"});
+  bench_default_image(h);
+  bench_boot(h);
+  bench_daemon_start();
   must(h, {"vm", "create", "--image", "tiny", "--name", "warm", "--memory", "256"});
   must(h, {"vm", "exec", "warm", "--", "true"});
   bench_commands(h);
+  bench_keys(h);
   bench_streams(h);
   bench_memory(h);
   if (!images_wanted().empty())

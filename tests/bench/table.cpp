@@ -18,6 +18,12 @@ double at(figures all, double share) {
 
 double median(figures all) { return at(std::move(all), 0.5); }
 
+std::string tail(const figures& all) {
+  char text[64];
+  std::snprintf(text, sizeof text, "p50 %.2f, p99 %.2f", at(all, 0.5), at(all, 0.99));
+  return text;
+}
+
 std::string spread(const figures& all) {
   char text[64];
   std::snprintf(text, sizeof text, "%.1f (%.1f-%.1f)", at(all, 0.5), at(all, 0.1), at(all, 0.9));

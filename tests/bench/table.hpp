@@ -9,6 +9,8 @@ namespace banger::bench {
 using figures = std::vector<double>;
 
 double median(figures all);
+/// "p50 0.97, p99 4.05"
+std::string tail(const figures& all);
 /// "12.3 (11.9-14.0)": median, and the range from the first to the ninth decile.
 std::string spread(const figures& all);
 

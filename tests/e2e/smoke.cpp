@@ -65,7 +65,13 @@ TEST_CASE("vm_lifecycle", "[vm]") {
 
 TEST_CASE("vm_set", "[later]") { skip("needs `vm set`"); }
 TEST_CASE("vm_restart", "[later]") { skip("needs `vm restart`"); }
-TEST_CASE("vm_kill", "[later]") { skip("needs `vm kill`"); }
+TEST_CASE("vm_kill", "[vm]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
+  h.good({"vm", "kill", "--signal", "KILL", "box"});
+  CHECK(h.show("box").at("state") == "stopped");
+}
+
 TEST_CASE("vm_prune", "[later]") { skip("needs `vm prune`"); }
 TEST_CASE("vm_ports", "[later]") { skip("needs `vm ports`"); }
 TEST_CASE("nat", "[later]") { skip("needs the bridge network; user-mode NAT is tested in e2e"); }
@@ -83,7 +89,15 @@ TEST_CASE("invalid_name", "[none]") {
 }
 
 TEST_CASE("ssh_config", "[later]") { skip("needs `ssh-config`"); }
-TEST_CASE("detach_run", "[later]") { skip("needs `vm run -d`"); }
+TEST_CASE("detach_run", "[vm]") {
+  home h;
+  CHECK(h.banger({"vm", "run", "-d", "--rm"}).status == 2);
+  CHECK(h.banger({"vm", "run", "-d", "--", "true"}).status == 2);
+  CHECK(h.list().empty());
+  CHECK(h.good({"vm", "run", "-d", "--image", "tiny", "--name", "box"}) == "box\n");
+  CHECK(h.good({"vm", "exec", "box", "--", "echo", "here"}) == "here\n");
+}
+
 TEST_CASE("bootstrap_precondition", "[later]") { skip("needs workspaces"); }
 TEST_CASE("update_check", "[later]") { skip("needs `update`"); }
 TEST_CASE("update_to_unknown", "[later]") { skip("needs `update`"); }

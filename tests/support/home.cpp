@@ -92,14 +92,17 @@ void home::warm_up(images wanted) {
     fs::create_directories(here);
     fs::permissions(here, fs::perms::owner_all);
     // "host" is what the daemon found out about this machine.
-    for (const auto* kind : {"images", "kernels", "host"})
-      if (fs::is_directory(made / kind))
+    // An image that is not wanted may be in the making.
+    for (const auto* kind : {"images/tiny", "images/debian-bookworm", "kernels", "host"})
+      if (wanted != images::debian && kind == std::string_view("images/debian-bookworm"))
+        continue;
+      else if (fs::is_directory(made / kind))
         link_tree(made / kind, here / kind);
       else if (fs::exists(made / kind))
         fs::copy_file(made / kind, here / kind);
   }
-  if (wanted != images::debian)
-    fs::remove_all(state() / "images/debian-bookworm");
+  if (fs::exists(state() / "images"))
+    fs::permissions(state() / "images", fs::perms::owner_all);
 }
 
 home::~home() {

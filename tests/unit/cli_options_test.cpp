@@ -161,9 +161,16 @@ TEST_CASE("a flag that is unknown, twice, or without a value is refused") {
              Catch::StartsWith("--vcpu: it needs a value"));
 }
 
-TEST_CASE("a run without a command says how to give one") {
-  CHECK_THAT(refused({"vm", "run"}), Catch::Contains("a command is required") &&
-                                         Catch::Contains("banger vm run --rm -- uname -a"));
+TEST_CASE("a run without a command says how to give one, where no shell can be") {
+  for (const bool typed : {true, false}) {
+    auto around = host;
+    around.typed_input = typed;
+    around.seen_output = !typed;
+    const auto what = parse({"vm", "run"}, around);
+    REQUIRE_FALSE(what);
+    CHECK_THAT(describe(what.error()), Catch::Contains("a command is required") &&
+                                           Catch::Contains("banger vm run --rm -- uname -a"));
+  }
   CHECK_THAT(refused({"vm", "run", "--"}), Catch::Contains("a command is required"));
   CHECK_THAT(refused({"vm", "run", "--", ""}), Catch::Contains("the command is empty"));
 }
@@ -213,8 +220,8 @@ TEST_CASE("every page shows a command that can be run, or its usage") {
   for (const auto& words : std::vector<std::vector<std::string>>{
            {}, {"--help"}, {"vm"}, {"vm", "-h"}, {"daemon"}, {"help", "vm"}})
     CHECK_THAT(understood<help_page>(words).text, Catch::Contains("$ banger "));
-  for (const char* verb :
-       {"run", "create", "exec", "start", "stop", "delete", "rm", "list", "ls", "show", "logs"})
+  for (const char* verb : {"run", "create", "exec", "shell", "start", "stop", "kill", "delete",
+                           "rm", "list", "ls", "show", "logs"})
     CHECK_THAT(understood<help_page>({"vm", verb, "--help"}).text,
                Catch::Contains("Usage: banger vm "));
   CHECK_THAT(understood<help_page>({"help", "vm", "run"}).text, Catch::Contains("--disk-size"));
@@ -230,5 +237,6 @@ TEST_CASE("help shows the sizes that this host would give") {
 TEST_CASE("only run and exec pass the command's exit code on") {
   CHECK(passes_exit_code(*asked({"vm", "run", "--", "x"})));
   CHECK(passes_exit_code(*asked({"vm", "exec", "a", "--", "x"})));
+  CHECK(passes_exit_code(*asked({"vm", "shell", "a"})));
   CHECK_FALSE(passes_exit_code(*asked({"vm", "create"})));
 }

@@ -141,6 +141,25 @@ TEST_CASE_METHOD(conversation, "a terminal is one stream, and its end of input i
   CHECK(end->value == 0);
 }
 
+TEST_CASE_METHOD(conversation, "no command at all is a login shell, if there is a terminal") {
+  CHECK_FALSE(open({}));
+  REQUIRE(open({}, true));
+  REQUIRE(say(frame_type::data, 0, "echo name=$0 shell=$SHELL end; exit 3\n"));
+  until_end();
+  INFO(out);
+  CHECK(out.find("name=-") != std::string::npos);
+  CHECK(out.find("shell=/") != std::string::npos);
+  CHECK(end->kind == exit_kind::exited);
+  CHECK(end->value == 3);
+}
+
+TEST_CASE_METHOD(conversation, "erasing in a terminal takes whole characters") {
+  REQUIRE(open({"sh", "-c", "stty -a"}, true));
+  until_end();
+  CHECK(out.find(" iutf8") != std::string::npos);
+  CHECK(out.find("-iutf8") == std::string::npos);
+}
+
 TEST_CASE_METHOD(conversation, "after an attach a command is told again, from where the host was") {
   REQUIRE(open({"sh", "-c", "printf 0123456789"}));
   until_end();

@@ -69,6 +69,16 @@ TEST_CASE("a command gets the defaults, with what was given on top") {
   CHECK(value_of(env, "PATH").find("/usr/local/sbin:") == 0);
 }
 
+TEST_CASE("the login shell is root's, and /bin/sh where none is named") {
+  CHECK(login_shell("daemon:x:1:1::/:/bin/false\nroot:x:0:0:root:/root:/bin/bash\n") ==
+        "/bin/bash");
+  for (const char* none :
+       {"", "root:x:0:0:root:/root:", "root:x:0:0:root:/root:\n", "root:/bin/bash",
+        "rooter:x:0:0::/:/bin/bash", "root:x:0:0:root:/root:bash"})
+    CHECK(login_shell(none) == "/bin/sh");
+  CHECK(login_name("/usr/bin/zsh") == "-zsh");
+}
+
 TEST_CASE("a command with a slash is not searched for") {
   CHECK(candidates("./a", "/bin:/usr/bin") == lines{"./a"});
   CHECK(candidates("a", "/bin::/usr/bin") == lines{"/bin/a", "/usr/bin/a"});

@@ -65,31 +65,72 @@ TEST_CASE("every package that an image always has is a good name") {
 }
 
 TEST_CASE("the host's mirror is used, and nothing else that it gets packages from") {
-  const auto lines = read_targets("deb|http://mirror/debian/|bookworm|main|Debian|bookworm\n"
-                                  "deb|http://mirror/debian/|bookworm|main|Debian|bookworm\n"
-                                  "deb|http://mirror/debian/|bookworm|contrib|Debian|bookworm\n"
-                                  "deb|http://mirror/debian/|trixie|main|Debian|trixie\n"
-                                  "deb|http://mirror/sec/|bookworm-security|main|Debian|x\n"
-                                  "deb|http://x/docker|bookworm|stable|Docker|bookworm\n"
-                                  "deb|http://x/other|bookworm|main|Other|bookworm\n"
-                                  "deb|cdrom:[x]/|bookworm|main||\n"
-                                  "deb|http://new/|bookworm-updates|main||\n"
-                                  "deb-src|http://mirror/debian/|bookworm|main|Debian|bookworm\n"
+  const auto lines = read_targets("deb|http://mirror/debian/|bookworm|main|Debian|bookworm|\n"
+                                  "deb|http://mirror/debian/|bookworm|main|Debian|bookworm|\n"
+                                  "deb|http://mirror/debian/|bookworm|contrib|Debian|bookworm|\n"
+                                  "deb|http://mirror/debian/|trixie|main|Debian|trixie|\n"
+                                  "deb|http://mirror/sec/|bookworm-security|main|Debian|x|\n"
+                                  "deb|http://x/docker|bookworm|stable|Docker|bookworm|\n"
+                                  "deb|http://x/other|bookworm|main|Other|bookworm|\n"
+                                  "deb|cdrom:[x]/|bookworm|main|||\n"
+                                  "deb|http://new/debian/|bookworm-updates|main|||\n"
+                                  "deb-src|http://mirror/debian/|bookworm|main|Debian|bookworm|\n"
                                   "nonsense\n",
                                   "bookworm");
   CHECK(lines == std::vector<std::string>{"deb http://mirror/debian/ bookworm main",
                                           "deb http://mirror/sec/ bookworm-security main",
-                                          "deb http://new/ bookworm-updates main"});
+                                          "deb http://new/debian/ bookworm-updates main"});
 }
 
 TEST_CASE("stable is bookworm while its Release file says so") {
-  CHECK(read_targets("deb|http://m/|stable|main|Debian|bookworm\n", "bookworm").size() == 1);
-  CHECK(read_targets("deb|http://m/|stable|main|Debian|trixie\n", "bookworm").empty());
+  CHECK(read_targets("deb|http://m/|stable|main|Debian|bookworm|\n", "bookworm").size() == 1);
+  CHECK(read_targets("deb|http://m/|stable|main|Debian|trixie|\n", "bookworm").empty());
 }
 
 TEST_CASE("a host with security fixes alone has no source for an image") {
-  CHECK(read_targets("deb|http://m/|bookworm-security|main|Debian|x\n", "bookworm").empty());
+  CHECK(read_targets("deb|http://m/|bookworm-security|main|Debian|x|\n", "bookworm").empty());
   CHECK(read_targets("", "bookworm").empty());
+}
+
+TEST_CASE("an archive that says nothing of itself is Debian's only where its address says so") {
+  const auto taken = [](const std::string& uri, const std::string& origin) {
+    return !read_targets("deb|" + uri + "|bookworm|main|" + origin + "|bookworm|\n", "bookworm")
+                .empty();
+  };
+  for (const auto* uri : {"http://m/debian", "http://m/debian/", "https://m/x/debian-security/",
+                          "http://ftp.de.debian.org/other", "http://debian.org/"})
+    for (const auto* origin : {"", "$(ORIGIN)"})
+      CHECK(taken(uri, origin));
+  for (const auto* uri : {"http://docker.com/linux", "http://m/notdebian", "http://m/debian/docker",
+                          "http://baddebian.org/", "http://m/x.debian.org", "debian"})
+    CHECK_FALSE(taken(uri, ""));
+  CHECK(taken("http://m/anything", "Debian"));
+  CHECK_FALSE(taken("http://m/debian", "Other"));
+}
+
+TEST_CASE("the keys that the host trusts for a source go along") {
+  const auto lines = read_targets("deb|http://m/debian|bookworm|main|Debian|bookworm|/a.list:3\n",
+                                  "bookworm", [](std::string_view entry, std::string_view uri) {
+                                    CHECK(entry == "/a.list:3");
+                                    CHECK(uri == "http://m/debian");
+                                    return std::string("/k.gpg");
+                                  });
+  CHECK(lines == std::vector<std::string>{"deb [signed-by=/k.gpg] http://m/debian bookworm main"});
+  const auto* list = "# x\n"
+                     "deb [arch=amd64 signed-by=/a.gpg] http://m/debian bookworm main\n"
+                     "deb [signed-by=/b.gpg] http://n/ bookworm main\n"
+                     "deb http://m/debian bookworm main # signed-by=/c.gpg\n";
+  CHECK(read_keys(list, false, 2, "http://m/debian/") == "/a.gpg");
+  CHECK(read_keys(list, false, 3, "http://n/") == "/b.gpg");
+  CHECK(read_keys(list, false, 3, "http://m/debian").empty());
+  CHECK(read_keys(list, false, 4, "http://m/debian").empty());
+  CHECK(read_keys(list, false, 9, "http://m/debian").empty());
+  const auto* stanzas = "# x\n\nTypes: deb\n# y\nURIs: http://m/debian\n"
+                        "Signed-By: /a.gpg\n\n\n"
+                        "URIs: http://n/\nSigned-By:\n -----BEGIN PGP\n .\n";
+  CHECK(read_keys(stanzas, true, 1, "http://m/debian/") == "/a.gpg");
+  CHECK(read_keys(stanzas, true, 2, "http://n").empty());
+  CHECK(read_keys(stanzas, true, 2, "http://m/debian").empty());
 }
 
 TEST_CASE("of apt's configuration goes along how packages are fetched") {
@@ -190,9 +231,29 @@ TEST_CASE("any other failure is told in apt's words, a cancelled one as it is") 
                "E: mmdebstrap failed to run"})
             .why == "E: Unable to correct problems, you have held broken packages.");
   CHECK(after({}).why == "exit status 1");
+  // What it says at the front of much output is not why it ended.
+  CHECK(after({"Suggested packages:", "  git-svn", "tar: file changed as we read it"}).why ==
+        "tar: file changed as we read it");
   const bootstrap_watch watch;
   CHECK(watch.explain({errc::timed_out, "x", {}, {}, {}}, "bookworm").code == errc::timed_out);
   CHECK_THAT(after({"E: write: No space left on device"}).why, Contains("no space"));
+}
+
+TEST_CASE("a process is of a bootstrap by what it was given and where it lives, not by words") {
+  const std::string work = "/i/a/work.tmp";
+  const auto with = [](std::string_view entries) {
+    return process_traits{std::string(entries), "/", "/"};
+  };
+  using namespace std::string_view_literals;
+  CHECK(is_of_bootstrap(with("A=b\0TMPDIR=/i/a/work.tmp\0"sv), work));
+  CHECK(is_of_bootstrap(with("FAKECHROOT_BASE=/i/a/work.tmp/mmdebstrap.x\0"sv), work));
+  CHECK(is_of_bootstrap({"", "/i/a/work.tmp/x", "/"}, work));
+  CHECK(is_of_bootstrap({"", "/", "/i/a/work.tmp/x"}, work));
+  for (const auto entries : {"A=TMPDIR=/i/a/work.tmp\0"sv, "TMPDIR=/i/a/work.tmp2\0"sv,
+                             "TMPDIR=/i/a/work.tmp/x\0"sv, "OLDPWD=/i/a/work.tmp/x\0"sv, ""sv})
+    CHECK_FALSE(is_of_bootstrap(with(entries), work));
+  CHECK_FALSE(is_of_bootstrap({"", "/i/a/work.tmp2/x", "/i/a"}, work));
+  CHECK_FALSE(is_of_bootstrap({"", "", "/i/a/work.tmp"}, work)); // somebody who looks at it
 }
 
 TEST_CASE("what belongs to one machine or to this host stays out of a Debian image") {

@@ -194,17 +194,6 @@ TEST_CASE_METHOD(bench, "damaged archives are told, and cut ones do not hang") {
   CHECK(code(unpack_tar(fd.get(), tree)) == errc::corrupted);
 }
 
-TEST_CASE_METHOD(bench,
-                 "an archive is read to the last of its padding, so that its writer ends well") {
-  std::ofstream(tree / "f") << "x";
-  REQUIRE(storage::run({.argv = {"tar", "--blocking-factor=2000", "-C", tree.string(), "-cf",
-                                 (s / "x.tar").string(), "f"}}));
-  fs::remove(tree / "f");
-  const unique_fd fd(::open((s / "x.tar").c_str(), O_RDONLY | O_CLOEXEC));
-  REQUIRE(unpack_tar(fd.get(), tree));
-  CHECK(::lseek(fd.get(), 0, SEEK_CUR) == static_cast<off_t>(fs::file_size(s / "x.tar")));
-}
-
 TEST_CASE_METHOD(bench, "owners, modes and capabilities reach the ext4 without root") {
   // cap_net_raw=ep, as setcap writes it.
   const std::string capability("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"

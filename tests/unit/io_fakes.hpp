@@ -263,6 +263,14 @@ private:
   std::deque<link_event> events_;
 };
 
+/// A frame, as it travels.
+inline std::string encoded(frame_type type, std::uint32_t session, std::string_view payload = {},
+                           stream_id stream = stream_id::in, std::uint64_t offset = 0) {
+  std::string bytes;
+  guest::encode(bytes, {type, stream, session, 0, offset}, payload);
+  return bytes;
+}
+
 /// A link with all its far ends in the test's hands.
 struct fake_machine {
   explicit fake_machine(reactor& r) : loop(r) {

@@ -93,6 +93,64 @@ struct swept_folder {
   ~swept_folder() { static_cast<void>(sweep_bootstrap(path)); }
 };
 
+// One bootstrap: how programs are called for it, and what they say.
+class bootstrapper {
+public:
+  bootstrapper(bootstrap_plan plan, const fs::path& work, const storage::progress_fn& progress,
+               const std::stop_token& stop)
+      : plan_(std::move(plan)), work_(work), progress_(progress), stop_(stop) {
+    if (can_confine(plan_.mode, stop))
+      around_ = confinement(plan_.mode);
+  }
+
+  expected<void> prepare() {
+    if (::mkdir(work_.c_str(), 0700) != 0)
+      return fail_errno("cannot make the folder " + work_.string(), errno);
+    if (plan_.from.options.empty())
+      return {};
+    plan_.options_file = work_ / "apt.conf";
+    return storage::write_file(plan_.options_file, plan_.from.options);
+  }
+
+  // mmdebstrap passes its archive on by the kilobyte: where its folder means the same to a second
+  // program, that one writes the archive. Under fakechroot only mmdebstrap knows who owns what.
+  expected<tar_content> run(const fs::path& tree, const tar_options& options) {
+    const auto explain = [this](const failure& f) { return watch_.explain(f, debian_suite); };
+    if (plan_.mode == bootstrap_mode::fakechroot)
+      return unpack_output(command(bootstrap_arguments(plan_)), tree, options, explain, stop_);
+    plan_.target = work_ / "root";
+    if (auto made = storage::run(command(bootstrap_arguments(plan_)), stop_); !made)
+      return tl::unexpected(explain(made.error()));
+    if (progress_)
+      progress_("packages", "collecting the files");
+    return unpack_output(command(archive_arguments(plan_.target)), tree, options, explain, stop_);
+  }
+
+  std::string last_words() const { return watch_.last_words(); }
+
+private:
+  storage::command command(const std::vector<std::string>& words) {
+    storage::command c{.argv = around_,
+                       .env = {"TMPDIR=" + work_.string()},
+                       .cwd = "/",
+                       .deadline = bootstrap_deadline,
+                       .max_output = 64 << 10};
+    c.argv.insert(c.argv.end(), words.begin(), words.end());
+    c.on_error_line = [this](std::string_view line) {
+      if (const auto news = watch_.hear(line); news && progress_)
+        progress_("packages", *news);
+    };
+    return c;
+  }
+
+  bootstrap_plan plan_;
+  const fs::path& work_;
+  const storage::progress_fn& progress_;
+  const std::stop_token& stop_;
+  std::vector<std::string> around_;
+  bootstrap_watch watch_;
+};
+
 } // namespace
 
 expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const fs::path& work,
@@ -101,32 +159,15 @@ expected<tar_content> bootstrap(const recipe& what, const fs::path& tree, const 
   const auto mode = choose_mode(look_at_host(stop));
   if (!mode)
     return tl::unexpected(mode.error());
-  bootstrap_plan plan{*mode, what, ask_apt(debian_suite, stop), {}};
   const swept_folder swept{work};
-  if (::mkdir(work.c_str(), 0700) != 0)
-    return fail_errno("cannot make the folder " + work.string(), errno);
-  if (!plan.from.options.empty()) {
-    plan.options_file = work / "apt.conf";
-    if (auto ok = storage::write_file(plan.options_file, plan.from.options); !ok)
-      return tl::unexpected(ok.error());
-  }
-  auto words = bootstrap_arguments(plan);
-  if (const auto around = confinement(*mode); can_confine(*mode, stop))
-    words.insert(words.begin(), around.begin(), around.end());
-  bootstrap_watch watch;
-  storage::command run{.argv = std::move(words),
-                       .env = {"TMPDIR=" + work.string()},
-                       .cwd = "/",
-                       .deadline = bootstrap_deadline,
-                       .max_output = 64 << 10};
-  run.on_error_line = [&](std::string_view line) {
-    if (const auto news = watch.hear(line); news && progress)
-      progress("packages", *news);
-  };
-  const auto explain = [&](const failure& f) { return watch.explain(f, debian_suite); };
-  auto content = unpack_output(std::move(run), tree, options, explain, stop);
-  if (!content && content.error().code != errc::cancelled)
-    log::warn({}, "image_build_failed", {{"text", watch.last_words()}});
+  bootstrapper b({*mode, what, ask_apt(debian_suite, stop), {}, {}}, work, progress, stop);
+  if (auto ok = b.prepare(); !ok)
+    return tl::unexpected(ok.error());
+  auto content = b.run(tree, options);
+  if (!content && content.error().code == errc::cancelled)
+    return fail(errc::cancelled, "making the image was cancelled");
+  if (!content)
+    log::warn({}, "image_build_failed", {{"text", b.last_words()}});
   return content;
 }
 

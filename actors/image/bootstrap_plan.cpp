@@ -107,23 +107,40 @@ std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan) {
                                                                           : "--mode=root",
                                   "--variant=minbase",
                                   "--architectures=amd64",
-                                  "--format=tar",
+                                  plan.target.empty() ? "--format=tar" : "--format=directory",
                                   "--verbose",
                                   "--include=" + join(plan.what)};
   for (const auto* rule : path_rules)
     all.push_back(std::string("--dpkgopt=") + rule);
   if (!plan.options_file.empty())
     all.push_back("--aptopt=" + plan.options_file.string());
-  all.insert(all.end(), {std::string(debian_suite), "-"});
+  all.insert(all.end(),
+             {std::string(debian_suite), plan.target.empty() ? "-" : plan.target.string()});
   all.insert(all.end(), plan.from.lines.begin(), plan.from.lines.end());
   return all;
+}
+
+std::vector<std::string> archive_arguments(const std::filesystem::path& folder) {
+  return {"tar",
+          "--create",
+          "--file=-",
+          "--format=pax",
+          "--pax-option=delete=atime,delete=ctime",
+          "--numeric-owner",
+          "--one-file-system",
+          "--xattrs",
+          "--xattrs-include=security.capability",
+          "--exclude=./dev/*",
+          "--blocking-factor=512",
+          "--directory=" + folder.string(),
+          "."};
 }
 
 std::optional<std::string> bootstrap_watch::hear(std::string_view line) {
   last_.emplace_back(line.substr(0, 500));
   if (last_.size() > most_last)
     last_.pop_front();
-  constexpr std::string_view bad[] = {"E: ", "Err:", "W: Failed", "dpkg: error"};
+  constexpr std::string_view bad[] = {"E: ", "Err:", "W: Failed", "dpkg: error", "tar: "};
   if (std::any_of(std::begin(bad), std::end(bad), [&](auto b) { return line.starts_with(b); })) {
     if (errors_.size() < most_errors)
       errors_.emplace_back(line.substr(0, 500));

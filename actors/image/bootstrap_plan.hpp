@@ -38,14 +38,17 @@ struct bootstrap_plan {
   recipe what;
   apt_sources from;
   std::filesystem::path options_file; ///< holds `from.options`; empty: there are none
+  std::filesystem::path target; ///< folder for the system; empty: an archive on standard output
 };
 
 /// What goes in front of a program so that its processes and mounts end with it, and it with us; in
 /// `unshare` it is root there. Nothing for fakechroot, which works where namespaces do not.
 std::vector<std::string> confinement(bootstrap_mode mode);
 
-/// mmdebstrap's arguments; the archive comes on its standard output.
 std::vector<std::string> bootstrap_arguments(const bootstrap_plan& plan);
+
+/// An archive of the folder on standard output.
+std::vector<std::string> archive_arguments(const std::filesystem::path& folder);
 
 /// What /proc tells of a process.
 struct process_traits {

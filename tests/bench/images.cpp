@@ -32,10 +32,8 @@ double seconds_of(const test::program& p) {
 double least(test::home& h, image::bootstrap_mode mode) {
   const auto tree = h.top() / "tree", file = h.top() / "least.img";
   const auto what = image::choose_recipe(*image_name::parse("debian-bookworm"), {});
-  image::bootstrap_plan plan{mode, *what, image::ask_apt(image::debian_suite), {}};
-  auto make = image::bootstrap_arguments(plan);
-  for (auto& word : make)
-    word = word == "--format=tar" ? "--format=directory" : word == "-" ? tree.string() : word;
+  const image::bootstrap_plan plan{mode, *what, image::ask_apt(image::debian_suite), {}, tree};
+  const auto make = image::bootstrap_arguments(plan);
   const auto confined = [&](const words& command) {
     auto all = image::confinement(mode);
     all.insert(all.end(), command.begin(), command.end());

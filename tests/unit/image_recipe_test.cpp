@@ -166,7 +166,8 @@ TEST_CASE("mmdebstrap is told the packages, the sources and the options of this 
   bootstrap_plan plan{bootstrap_mode::unshare,
                       *choose("work", {"nodejs"}),
                       {{"deb http://m/ bookworm main"}, "x"},
-                      "/w/apt.conf"};
+                      "/w/apt.conf",
+                      {}};
   const auto words = bootstrap_arguments(plan);
   CHECK(has(words, "--mode=root")); // of its namespace
   CHECK(has(words, "--aptopt=/w/apt.conf"));

@@ -2,6 +2,7 @@
 
 #include "actors/image/elf.hpp"
 #include "actors/storage/files.hpp"
+#include "actors/storage/lines.hpp"
 
 #include <algorithm>
 #include <map>
@@ -43,12 +44,10 @@ expected<module_tree> read_tree(const fs::path& tree) {
   const auto list = storage::read_file(tree / "modules.builtin", 1 << 20);
   if (!list)
     return tl::unexpected(list.error());
-  for (std::string_view rest = *list; !rest.empty();) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    if (end > 0)
-      found.built_in.insert(name_of_file(fs::path(rest.substr(0, end))));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  storage::each_line(*list, [&](std::string_view line) {
+    if (!line.empty())
+      found.built_in.insert(name_of_file(fs::path(line)));
+  });
   std::error_code bad;
   for (fs::recursive_directory_iterator at(tree, bad), end; !bad && at != end; at.increment(bad))
     if (is_module_file(at->path().filename().string()))

@@ -1,5 +1,6 @@
 #include "actors/boot/package.hpp"
 
+#include "actors/storage/lines.hpp"
 #include "actors/storage/process.hpp"
 
 #include <algorithm>
@@ -17,20 +18,10 @@ constexpr const char* name_start = "linux-image-";
 constexpr const char* remedy = "run scripts/bootstrap or `apt-get update` while online, or set "
                                "BANGER_KERNEL_PACKAGE to a linux-image .deb";
 
-// Calls f with each line.
-template <class F>
-void each_line(std::string_view text, F f) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    f(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
-
 // The value of "Key: value", as dpkg prints it.
 std::string value_of(std::string_view text, std::string_view key) {
   std::string found;
-  each_line(text, [&](std::string_view line) {
+  storage::each_line(text, [&](std::string_view line) {
     if (found.empty() && line.starts_with(key) && line.substr(key.size()).starts_with(": "))
       found = line.substr(key.size() + 2);
   });
@@ -51,7 +42,7 @@ expected<std::string> newest_kernel(const std::stop_token& stop) {
   if (!answer)
     return not_to_be_had(answer.error());
   std::string name;
-  each_line(answer->out, [&](std::string_view line) {
+  storage::each_line(answer->out, [&](std::string_view line) {
     constexpr std::string_view key = "Depends: ";
     const auto at = line.find(key);
     if (name.empty() && at != std::string_view::npos &&

@@ -1,7 +1,7 @@
 #include "actors/image/apt_sources.hpp"
 
-#include "actors/image/lines.hpp"
 #include "actors/storage/files.hpp"
+#include "actors/storage/lines.hpp"
 #include "actors/storage/process.hpp"
 
 #include <algorithm>
@@ -49,13 +49,7 @@ bool serves(std::string_view release, std::string_view codename, std::string_vie
 bool looks_like_debian(std::string_view uri) {
   while (uri.ends_with('/'))
     uri.remove_suffix(1);
-  if (uri.ends_with("/debian") || uri.ends_with("/debian-security"))
-    return true;
-  const auto start = uri.find("://");
-  const auto host = start == std::string_view::npos
-                        ? std::string_view{}
-                        : uri.substr(start + 3, uri.find('/', start + 3) - start - 3);
-  return host == "debian.org" || host.ends_with(".debian.org");
+  return uri.ends_with("/debian") || uri.ends_with("/debian-security");
 }
 
 bool is_debian(std::string_view origin, std::string_view uri) {
@@ -90,7 +84,7 @@ std::string read_keys(std::string_view text, bool stanzas, unsigned number, std:
   unsigned at = stanzas ? 0 : 1;
   bool inside = false, right = false;
   std::string_view keys;
-  each_line(text, [&](std::string_view line) {
+  storage::each_line(text, [&](std::string_view line) {
     if (stanzas && line.starts_with('#'))
       return;
     const bool blank = trimmed(line).empty();
@@ -114,7 +108,7 @@ std::string read_keys(std::string_view text, bool stanzas, unsigned number, std:
 std::vector<std::string> read_targets(std::string_view text, std::string_view suite,
                                       const keys_fn& keys) {
   std::vector<std::string> lines;
-  each_line(text, [&](std::string_view line) {
+  storage::each_line(text, [&](std::string_view line) {
     const auto part = split(line, '|');
     if (part.size() != fields || part[0] != "deb" || part[3] != "main")
       return;
@@ -144,7 +138,7 @@ std::string read_options(std::string_view text) {
       "Acquire::Check-Date", "Acquire::Check-Valid", "Acquire::Max-FutureTime",
       "Acquire::EnableSrv",  "Acquire::By-Hash",     "Acquire::Queue-Mode"};
   std::string options;
-  each_line(text, [&](std::string_view line) {
+  storage::each_line(text, [&](std::string_view line) {
     const auto fits = [&](std::string_view key) { return line.starts_with(key); };
     if (line.ends_with("\";") && line.find(" \"\";") == std::string_view::npos &&
         std::any_of(wanted.begin(), wanted.end(), fits))

@@ -1,9 +1,9 @@
 #include "actors/image/bootstrap.hpp"
 
 #include "actors/image/bootstrap_plan.hpp"
-#include "actors/image/lines.hpp"
 #include "actors/image/tar_pipe.hpp"
 #include "actors/log/log.hpp"
+#include "actors/storage/lines.hpp"
 #include "actors/storage/process.hpp"
 
 #include <cerrno>
@@ -50,7 +50,7 @@ bootstrap_facts look_at_host(const std::stop_token& stop) {
 bool has_mounts_below(const fs::path& folder) {
   const auto text = storage::read_file("/proc/self/mountinfo", 64 << 20);
   bool found = !text;
-  each_line(text.value_or(""), [&](std::string_view line) {
+  storage::each_line(text.value_or(""), [&](std::string_view line) {
     found = found || line.find(" " + folder.string() + "/") != std::string_view::npos;
   });
   return found;

@@ -1,5 +1,7 @@
 #include "actors/image/bootstrap_plan.hpp"
 
+#include "actors/storage/lines.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,14 +13,6 @@ namespace {
 constexpr std::size_t most_errors = 20, most_last = 20;
 constexpr const char* cannot_make = "cannot make a Debian image";
 constexpr const char* or_tiny = "`--image tiny` needs no packages";
-
-// What nobody reads in a throw-away machine. Licences stay.
-constexpr std::array path_rules = {
-    "path-exclude=/usr/share/man/*",     "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/doc/*",     "path-include=/usr/share/doc/*/copyright",
-    "path-exclude=/usr/share/locale/*",  "path-include=/usr/share/locale/locale.alias",
-    "path-exclude=/usr/share/lintian/*",
-};
 
 std::string join(const recipe& what) {
   std::string text;
@@ -188,12 +182,12 @@ bool is_of_bootstrap(const process_traits& process, const std::string& work) {
   // The second is what fakechroot gives to programs that mmdebstrap takes TMPDIR from.
   const auto temporary = "TMPDIR=" + work, base = "FAKECHROOT_BASE=" + below;
   bool found = false;
-  for (std::string_view rest = process.environment; !found && !rest.empty();) {
-    const auto end = std::min(rest.find('\0'), rest.size());
-    const auto entry = rest.substr(0, end);
-    found = entry == temporary || entry.starts_with(base);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  storage::each_line(
+      process.environment,
+      [&](std::string_view entry) {
+        found = found || entry == temporary || entry.starts_with(base);
+      },
+      '\0');
   return found;
 }
 

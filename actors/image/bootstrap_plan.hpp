@@ -4,6 +4,7 @@
 #include "actors/image/apt_sources.hpp"
 #include "actors/image/recipe.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -32,6 +33,14 @@ struct bootstrap_facts {
 
 /// The best that works. `unavailable` names all that is missing and how to get it.
 expected<bootstrap_mode> choose_mode(const bootstrap_facts& facts);
+
+/// What nobody reads in a throw-away machine is left out, in dpkg's words. Licences stay.
+inline constexpr std::array path_rules = {
+    "path-exclude=/usr/share/man/*",     "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/doc/*",     "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/locale/*",  "path-include=/usr/share/locale/locale.alias",
+    "path-exclude=/usr/share/lintian/*",
+};
 
 struct bootstrap_plan {
   bootstrap_mode mode = bootstrap_mode::root;

@@ -1,7 +1,8 @@
 #include "actors/image/debian_tree.hpp"
 
-#include "actors/image/lines.hpp"
+#include "actors/image/bootstrap_plan.hpp"
 #include "actors/storage/files.hpp"
+#include "actors/storage/lines.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +19,7 @@ namespace {
 
 // A name that ends in '/' stands for all that is in the folder, one that ends in '*' for all that
 // begin so.
-constexpr std::array<std::string_view, 20> unwanted = {
+constexpr std::array<std::string_view, 19> unwanted = {
     "dev/",
     "etc/hostname",
     "etc/resolv.conf",
@@ -26,7 +27,6 @@ constexpr std::array<std::string_view, 20> unwanted = {
     "etc/fstab",
     "etc/.pwd.lock",
     "etc/ssh/ssh_host_*",
-    "etc/apt/sources.list",
     "etc/apt/sources.list.d/",
     "etc/apt/auth.conf*",
     "etc/apt/apt.conf.d/99mmdebstrap",
@@ -40,6 +40,8 @@ constexpr std::array<std::string_view, 20> unwanted = {
     "var/lib/systemd/random-seed",
     "var/log/journal*",
 };
+
+constexpr const char* sources_list = "etc/apt/sources.list";
 
 // Folders whose programs want to find them, empty.
 constexpr std::array<std::string_view, 3> emptied = {"var/cache/apt/", "var/lib/apt/lists/",
@@ -56,28 +58,7 @@ constexpr std::array files = {
     text_file{"etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
     text_file{"etc/fstab", "# The root and /root are mounted before systemd starts.\n"},
     text_file{"etc/default/locale", "LANG=C.UTF-8\n"},
-    text_file{"etc/apt/sources.list.d/debian.sources",
-              "Types: deb\n"
-              "URIs: http://deb.debian.org/debian\n"
-              "Suites: bookworm bookworm-updates\n"
-              "Components: main\n"
-              "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-              "\n"
-              "Types: deb\n"
-              "URIs: http://deb.debian.org/debian-security\n"
-              "Suites: bookworm-security\n"
-              "Components: main\n"
-              "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"},
     text_file{"etc/apt/apt.conf.d/90banger", "Acquire::Languages \"none\";\n"},
-    text_file{"etc/dpkg/dpkg.cfg.d/90banger",
-              "# Delete this file to have them with the packages that you install.\n"
-              "path-exclude=/usr/share/man/*\n"
-              "path-exclude=/usr/share/info/*\n"
-              "path-exclude=/usr/share/doc/*\n"
-              "path-include=/usr/share/doc/*/copyright\n"
-              "path-exclude=/usr/share/locale/*\n"
-              "path-include=/usr/share/locale/locale.alias\n"
-              "path-exclude=/usr/share/lintian/*\n"},
     text_file{"etc/ssh/sshd_config.d/99-banger.conf",
               "PermitRootLogin prohibit-password\n"
               "PubkeyAuthentication yes\n"
@@ -173,6 +154,27 @@ bool wants(const fs::path& tree, std::string_view path) {
   return true;
 }
 
+// With what an image was made of, more is to be had from the same place.
+expected<void> put_sources(const fs::path& tree) {
+  const auto made_from = storage::read_file(tree / sources_list, 1 << 20);
+  if (!made_from)
+    return tl::unexpected(made_from.error());
+  return storage::write_file(tree / sources_list, guest_sources(*made_from), 0644);
+}
+
+std::string kept_away() {
+  std::string text = "# Delete this file to have them with the packages that you install.\n";
+  for (const auto* rule : path_rules)
+    text += std::string(rule) + "\n";
+  return text;
+}
+
+expected<void> put_file(const fs::path& tree, const fs::path& path, std::string_view text) {
+  if (auto ok = make_folders(tree, path.parent_path()); !ok)
+    return ok;
+  return storage::write_file(tree / path, text, 0644);
+}
+
 std::string_view value_of(std::string_view line, std::string_view key) {
   return line.starts_with(key) ? line.substr(key.size()) : std::string_view{};
 }
@@ -193,14 +195,14 @@ bool is_unwanted_in_debian(std::string_view path, bool folder) {
 }
 
 expected<void> dress_debian(const fs::path& tree) {
-  for (const auto& f : files) {
-    if (!wants(tree, f.path))
-      continue;
-    if (auto ok = make_folders(tree, fs::path(f.path).parent_path()); !ok)
-      return ok;
-    if (auto ok = storage::write_file(tree / f.path, f.text, 0644); !ok)
-      return ok;
-  }
+  for (const auto& f : files)
+    if (wants(tree, f.path))
+      if (auto ok = put_file(tree, f.path, f.text); !ok)
+        return ok;
+  if (auto ok = put_file(tree, "etc/dpkg/dpkg.cfg.d/90banger", kept_away()); !ok)
+    return ok;
+  if (auto ok = put_sources(tree); !ok)
+    return ok;
   for (const auto& l : links)
     if (auto ok = put_link(tree, l.path, l.to); !ok)
       return ok;
@@ -216,6 +218,21 @@ expected<void> dress_debian(const fs::path& tree) {
   return {};
 }
 
+std::string guest_sources(std::string_view made_from) {
+  std::string text;
+  storage::each_line(made_from, [&](std::string_view line) {
+    const auto open = line.find('['), close = line.find("] ");
+    std::string source(line);
+    if (open != std::string_view::npos && close != std::string_view::npos)
+      source.erase(open, close + 2 - open);
+    const auto host = source.find("://"), at = source.find('@');
+    if (host != std::string::npos && at < source.find('/', host + 3))
+      source.erase(host + 3, at - host - 2);
+    text += source + "\n";
+  });
+  return text;
+}
+
 std::vector<std::string> installed_packages(std::string_view status) {
   std::vector<std::string> all;
   std::string name, version;
@@ -227,7 +244,7 @@ std::vector<std::string> installed_packages(std::string_view status) {
     version.clear();
     installed = false;
   };
-  each_line(status, [&](std::string_view line) {
+  storage::each_line(status, [&](std::string_view line) {
     if (line.empty())
       close();
     else if (const auto n = value_of(line, "Package: "); !n.empty())

@@ -11,8 +11,12 @@
 namespace banger::image {
 
 /// True for what belongs to one machine, to this host, or to nobody: host keys, ids, the host's
-/// mirror and names, logs, caches, device nodes. By path in the image, "etc/hostname".
+/// names and settings, logs, caches, device nodes. By path in the image, "etc/hostname".
 bool is_unwanted_in_debian(std::string_view path, bool folder);
+
+/// The sources.list of an image, from the one that it was made with: without credentials, and
+/// without the names of key files, which are this host's.
+std::string guest_sources(std::string_view made_from);
 
 /// Writes our files over the unpacked system.
 expected<void> dress_debian(const std::filesystem::path& tree);

@@ -72,8 +72,7 @@ expected<command> parse_kill(const std::vector<std::string>& words, const surrou
   options.verb = "kill";
   std::string signal;
   verb.list("VM", options.refs, "name, id, or the beginning of either")->required();
-  verb.text("--signal", signal, "for the hypervisor (default KILL)")
-      ->type_name(std::string(kill_signals));
+  verb.text("--signal", signal, "for the hypervisor (default KILL)")->type_name(signal_names("|"));
   verb.flag("-q,--quiet", options.quiet, "no progress");
   return read(verb, words, [&]() -> expected<command> {
     if (signal.empty())

@@ -36,7 +36,6 @@ expected<std::string> env_value(const std::string& text, const surroundings& aro
 expected<std::string> cwd_value(const std::string& text);
 /// A signal for a hypervisor (`parse_signal`), as it was written.
 expected<std::string> signal_value(std::string_view text);
-inline constexpr std::string_view kill_signals = "KILL|TERM|INT|HUP|QUIT|USR1|USR2|ABRT";
 /// What a command with a terminal must know of ours: TERM and COLORTERM, unless `given` has them.
 /// Where TERM is not set, nothing is known of the terminal, and it is a dumb one.
 std::vector<std::string> terminal_env(const std::vector<std::string>& given,

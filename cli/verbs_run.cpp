@@ -84,10 +84,6 @@ void remove_vm(context& ctx, const vm_view& vm, bool quiet) {
     ctx.report(*error);
 }
 
-} // namespace
-
-namespace {
-
 int made_all_the_same(const made& made) {
   if (made.vm)
     note("VM " + made.vm->name + " was made all the same; banger vm delete " + made.vm->name +

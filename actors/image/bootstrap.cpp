@@ -99,7 +99,9 @@ public:
   bootstrapper(bootstrap_plan plan, const fs::path& work, const storage::progress_fn& progress,
                const std::stop_token& stop)
       : plan_(std::move(plan)), work_(work), progress_(progress), stop_(stop) {
-    if (can_confine(plan_.mode, stop))
+    // In `unshare` that was tried when it was chosen.
+    if (plan_.mode == bootstrap_mode::unshare ||
+        (plan_.mode == bootstrap_mode::root && can_confine(plan_.mode, stop)))
       around_ = confinement(plan_.mode);
   }
 

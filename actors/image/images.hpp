@@ -60,13 +60,10 @@ using images_actor = messages::images_facet::extend_with<operations::runner_acto
         /// Who knows which VMs stand on which image.
         caf::reacts_to<meet_atom, messages::vms_facet>, caf::reacts_to<work::thunk>>;
 
-/// Where blocking work goes: a pool's `submit`.
-using run_fn = std::function<void(work::pool::task)>;
-
 struct image_crew {
   std::shared_ptr<workshop> shop;
-  run_fn briefly;   ///< for what takes milliseconds
-  run_fn at_length; ///< for builds
+  work::run_fn briefly;   ///< for what takes milliseconds
+  work::run_fn at_length; ///< for builds
   operations::operations_actor operations;
   bool prunes = true; ///< false: some VMs may be in no list, and what they stand on is kept
 };

@@ -80,7 +80,9 @@ private:
   template <class Then>
   void with_vms(Then then);
   template <class Job, class Then>
-  void submit(const run_fn& where, Job job, Then then);
+  void submit(const work::run_fn& where, Job job, Then then) {
+    work::submit(where, images_actor(self_), std::move(job), std::move(then));
+  }
 
   images_actor::pointer self_ = nullptr;
   image_crew crew_;
@@ -90,16 +92,6 @@ private:
   bool draining_ = false;             ///< nothing is made any more
   std::vector<caf::typed_response_promise<void>> drained_;
 };
-
-template <class Job, class Then>
-void images_state::submit(const run_fn& where, Job job, Then then) {
-  const images_actor me = self_;
-  where([me, job = std::move(job), then = std::move(then)]() mutable {
-    auto result = std::make_shared<decltype(job())>(job());
-    actor::tell_from_outside(
-        me, work::thunk{[result, then = std::move(then)]() mutable { then(std::move(*result)); }});
-  });
-}
 
 // The VMs that there are; none as long as nobody knows any.
 template <class Then>

@@ -21,6 +21,7 @@ constexpr const char* manifest_name = "manifest.json";
 constexpr const char *lock_name = "build.lock", *work_folder = "work.tmp",
                      *tree_folder = "tree.tmp", *image_file = "rootfs.tmp";
 constexpr std::string_view removed_start = ".removed-";
+constexpr std::chrono::milliseconds at_once{0};
 
 expected<void> make_private_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
@@ -215,9 +216,8 @@ std::vector<shelved> list_images(const fs::path& images) {
 
 void prune_image(const fs::path& folder) {
   // What a build has published is in the manifest only when it is done.
-  std::stop_source at_once;
-  at_once.request_stop();
-  if (!storage::lock_file(folder / lock_name, at_once.get_token()))
+  const auto lock = storage::lock_file(folder / lock_name, {}, at_once);
+  if (!lock)
     return;
   const auto m = storage::read_manifest(folder, manifest_name);
   if (!m || m->files.size() != 1)
@@ -234,8 +234,6 @@ void prune_image(const fs::path& folder) {
 }
 
 void tidy_images(const fs::path& images) {
-  std::stop_source at_once;
-  at_once.request_stop();
   std::error_code bad;
   for (fs::directory_iterator at(images, bad), end; !bad && at != end; at.increment(bad)) {
     const auto name = at->path().filename().string();
@@ -244,7 +242,7 @@ void tidy_images(const fs::path& images) {
       static_cast<void>(sweep_bootstrap(at->path()));
     } else if (fs::exists(at->path() / lock_name, ignored)) {
       // Who does not get it at once leaves the build that has it alone.
-      if (const auto lock = storage::lock_file(at->path() / lock_name, at_once.get_token()))
+      if (const auto lock = storage::lock_file(at->path() / lock_name, {}, at_once))
         static_cast<void>(sweep_locked(at->path()));
     }
   }

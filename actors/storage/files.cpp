@@ -196,6 +196,8 @@ expected<unique_fd> lock_file(const fs::path& file, const std::stop_token& stop,
     return fd;
   if (errno != EWOULDBLOCK)
     return fail_errno("cannot lock " + file.string(), errno);
+  if (patience.count() == 0)
+    return fail(errc::timed_out, "another one holds the lock " + file.string());
   command wait{.argv = {"flock", "-x", "0"}, .input = fd.get(), .deadline = patience};
   if (auto locked = run(wait, stop); !locked)
     return tl::unexpected(locked.error());

@@ -55,7 +55,8 @@ private:
 };
 
 /// One builder of something in a folder, among all threads and processes: holds FILE locked while
-/// it lives. A builder that is killed lets go of it. Waits for its turn, until `stop`; `timed_out`.
+/// it lives. A builder that is killed lets go of it. Waits for its turn, until `stop`; `timed_out`,
+/// at once where `patience` is 0.
 expected<unique_fd> lock_file(const std::filesystem::path& file, const std::stop_token& stop = {},
                               std::chrono::milliseconds patience = std::chrono::minutes(15));
 

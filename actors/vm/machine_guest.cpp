@@ -100,14 +100,19 @@ expected<void> machine_state::take_over() {
 // A guest that did not notice that the last daemon left would take our first words for the rest of
 // its sentence. It is silent then; let go, so that it notices, and connect again.
 void machine_state::doubt() {
-  if (hello_ || !link_ || --adopting_ == 0)
+  if (hello_ || !link_)
     return;
+  // It may yet speak, but nobody waits for that: they are told.
+  if (--adopting_ == 0)
+    return taken_over();
   link_->close();
   link_.reset();
   later(adopt_pause, [this] {
-    if (auto ok = take_over(); !ok)
+    if (auto ok = take_over(); !ok) {
       actor::tell(self_, owner_,
                   machine_ended{"the VM could not be taken over: " + describe(ok.error()), {}});
+      taken_over();
+    }
   });
 }
 

@@ -145,26 +145,37 @@ expected<void> check_disk_bytes(std::uint64_t bytes) {
   return {};
 }
 
+namespace {
+
+constexpr std::array<std::pair<std::string_view, int>, 8> ending_signals = {{{"TERM", SIGTERM},
+                                                                             {"KILL", SIGKILL},
+                                                                             {"INT", SIGINT},
+                                                                             {"HUP", SIGHUP},
+                                                                             {"QUIT", SIGQUIT},
+                                                                             {"USR1", SIGUSR1},
+                                                                             {"USR2", SIGUSR2},
+                                                                             {"ABRT", SIGABRT}}};
+
+} // namespace
+
+std::string signal_names(std::string_view between) {
+  std::string names;
+  for (const auto& [word, number] : ending_signals)
+    names += (names.empty() ? "" : std::string(between)) + std::string(word);
+  return names;
+}
+
 expected<int> parse_signal(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, int>, 8> known = {{{"TERM", SIGTERM},
-                                                                      {"KILL", SIGKILL},
-                                                                      {"INT", SIGINT},
-                                                                      {"HUP", SIGHUP},
-                                                                      {"QUIT", SIGQUIT},
-                                                                      {"USR1", SIGUSR1},
-                                                                      {"USR2", SIGUSR2},
-                                                                      {"ABRT", SIGABRT}}};
   std::string name(text.substr(0, 16));
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   });
   if (name.starts_with("SIG"))
     name.erase(0, 3);
-  for (const auto& [word, number] : known)
+  for (const auto& [word, number] : ending_signals)
     if (name == word)
       return number;
-  return bad("invalid signal", {},
-             "it must be one of TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT");
+  return bad("invalid signal", {}, "it must be one of " + signal_names(", "));
 }
 
 } // namespace banger

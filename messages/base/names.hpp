@@ -52,6 +52,8 @@ using image_name = strong_name<image_name_grammar>;
 /// TERM KILL INT HUP QUIT USR1 USR2 ABRT, in any case, with or without SIG: what may be sent to a
 /// hypervisor. Answers the number; everything else is a `bad_request`.
 expected<int> parse_signal(std::string_view text);
+/// All of them, for people.
+std::string signal_names(std::string_view between);
 
 /// Sizes as people write them: `8G`, `512MiB`, `4KiB`, `64` (MiB). Answers bytes; rejects signs,
 /// fractions, 0, overflow.

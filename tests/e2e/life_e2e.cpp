@@ -17,14 +17,6 @@ const words boot_id_of_a{"vm", "exec", "a", "--", "cat", "/proc/sys/kernel/rando
 
 pid_t vmm_of(home& h, const std::string& vm) { return h.show(vm).at("pid").get<pid_t>(); }
 
-// A daemon that was killed has not tidied up; the next one is told nothing and finds out.
-void kill_daemon(home& h) {
-  const auto daemon = h.daemon_pid();
-  REQUIRE(daemon > 0);
-  ::kill(daemon, SIGKILL);
-  REQUIRE(h.eventually([&] { return !alive(daemon); }));
-}
-
 } // namespace
 
 TEST_CASE("what was written to the root and to /root is there after stop and start", "[vm]") {
@@ -103,7 +95,7 @@ TEST_CASE("kill -9 of the daemon leaves the VM alive, and the next daemon takes 
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
   const auto vmm = vmm_of(h, "a");
-  kill_daemon(h);
+  h.kill_daemon();
   CHECK(alive(vmm));
   CHECK(h.show("a").at("state") == "running");
   CHECK(vmm_of(h, "a") == vmm);
@@ -117,7 +109,7 @@ TEST_CASE("a VM that died while no daemon watched is in a known state, and can b
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto vmm = vmm_of(h, "a");
-  kill_daemon(h);
+  h.kill_daemon();
   ::kill(vmm, SIGKILL);
   REQUIRE(h.eventually([&] { return !alive(vmm); }));
   const auto found = h.show("a");
@@ -132,7 +124,7 @@ TEST_CASE("a daemon that is killed while a VM boots leaves a VM in a known state
   home h;
   auto client = h.start({"vm", "create", "--image", "tiny", "--name", "a"});
   REQUIRE(client.until([&] { return h.status() && !h.list().empty(); }, boot_time));
-  kill_daemon(h);
+  h.kill_daemon();
   CHECK(client.wait(short_time) == 1);
   for (const auto& vm : h.list())
     CHECK_THAT(vm.at("state").get<std::string>(), Catch::Matches("created|running|stopped|error"));

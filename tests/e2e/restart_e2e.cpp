@@ -13,13 +13,6 @@ namespace {
 
 const std::string boot_id = "/proc/sys/kernel/random/boot_id";
 
-void kill_daemon(home& h) {
-  const auto daemon = h.daemon_pid();
-  REQUIRE(daemon > 0);
-  ::kill(daemon, SIGKILL);
-  REQUIRE(h.eventually([&] { return !alive(daemon); }));
-}
-
 void end_daemon(home& h) { ::kill(h.daemon_pid(), SIGTERM); }
 
 void upgrade_daemon(home& h) {
@@ -95,7 +88,7 @@ TEST_CASE("three VMs and a stream of 200 MB survive kill -9, TERM and an upgrade
     boots[name] = h.good({"vm", "exec", name, "--", "cat", boot_id});
     pids[name] = h.show(name).at("pid");
   }
-  stream_through(h, "a", kill_daemon);
+  stream_through(h, "a", [](home& x) { x.kill_daemon(); });
   stream_through(h, "b", end_daemon);
   stream_through(h, "c", upgrade_daemon);
   for (const auto& name : names) {
@@ -124,7 +117,7 @@ TEST_CASE("input that is on its way when the daemon is killed arrives once and w
     return piece;
   });
   REQUIRE(client.until([&] { return given > all.size() / 3; }, boot_time));
-  kill_daemon(h);
+  h.kill_daemon();
   CHECK(given < all.size());
   CHECK(client.wait(boot_time) == 0);
   CHECK(client.out() == expected);
@@ -136,7 +129,7 @@ TEST_CASE("a --rm run goes on without its daemon, and its VM goes at its end", "
                          "echo up; read word; echo $word; exit 5"},
                         input::pipe);
   REQUIRE(client.until([&] { return client.out() == "up\n"; }, boot_time));
-  kill_daemon(h);
+  h.kill_daemon();
   client.write("on\n");
   CHECK(client.wait(boot_time) == 5);
   CHECK(client.out() == "up\non\n");
@@ -151,7 +144,7 @@ TEST_CASE("a command that ended while no daemon was there still tells its exit s
       h.start({"vm", "exec", "a", "--", "sh", "-c", "echo up; sleep 1; echo end; exit 9"});
   REQUIRE(client.until([&] { return client.out() == "up\n"; }, boot_time));
   client.signal(SIGSTOP); // it cannot come back at once
-  kill_daemon(h);
+  h.kill_daemon();
   client.run_for(milliseconds(1500));
   client.signal(SIGCONT);
   CHECK(client.wait(boot_time) == 9);
@@ -165,7 +158,7 @@ TEST_CASE("the VM of a --rm run whose client died with the daemon goes after a w
       {"vm", "run", "--rm", "--image", "tiny", "--", "sh", "-c", "echo up; exec sleep 1000"});
   REQUIRE(client.until([&] { return client.out() == "up\n"; }, boot_time));
   client.signal(SIGSTOP);
-  kill_daemon(h);
+  h.kill_daemon();
   client.signal(SIGKILL);
   CHECK(h.list().size() == 1); // its client might still come
   CHECK(h.eventually([&] { return h.list().empty(); }, milliseconds(60'000)));

@@ -99,12 +99,22 @@ TEST_CASE("a daemon that starts among twenty VMs takes every one of them over", 
     h.good(h.create(name));
     pids[name] = h.show(name).at("pid");
   }
-  const auto daemon = h.daemon_pid();
-  ::kill(daemon, SIGKILL);
-  REQUIRE(h.eventually([&] { return !alive(daemon); }));
+  h.kill_daemon();
   CHECK(h.list().size() == 20);
   for (const auto& [name, pid] : pids) {
     CHECK(h.good({"vm", "exec", name, "--", "echo", name}) == name + "\n");
     CHECK(h.show(name).at("pid") == pid);
   }
+}
+
+TEST_CASE("a command for a guest that never speaks to the next daemon is refused, and stop ends it",
+          "[restart][none][user]") {
+  scripted_home h;
+  h.good(h.create("a", behaviour::forgets_its_host));
+  h.kill_daemon();
+  const auto refused = h.banger({"vm", "exec", "a", "--", "true"});
+  CHECK(refused.status == 125);
+  CHECK_THAT(refused.err, Contains("the guest's agent does not answer"));
+  h.good({"vm", "stop", "a"});
+  CHECK(h.show("a").at("state") == "stopped");
 }

@@ -91,9 +91,7 @@ TEST_CASE("a daemon that is killed while systemd is waited for leaves the VM alo
       },
       boot_time));
   const auto before = in_guest(h, "cat /proc/sys/kernel/random/boot_id");
-  const auto daemon = h.daemon_pid();
-  ::kill(daemon, SIGKILL);
-  REQUIRE(h.eventually([&] { return !alive(daemon); }));
+  h.kill_daemon();
   CHECK(client.wait(boot_time) == 1);
   CHECK(h.show("w").at("state") == "running");
   CHECK(in_guest(h, "cat /proc/sys/kernel/random/boot_id") == before);

@@ -7,17 +7,6 @@
 using namespace banger::test;
 using Catch::Contains;
 
-namespace {
-
-void kill_daemon(home& h) {
-  const auto daemon = h.daemon_pid();
-  REQUIRE(daemon > 0);
-  ::kill(daemon, SIGKILL);
-  REQUIRE(h.eventually([&] { return !alive(daemon); }));
-}
-
-} // namespace
-
 TEST_CASE("a shell in a VM feels like one that is here", "[vm][terminal]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
@@ -149,12 +138,12 @@ TEST_CASE("a shell goes on when its daemon is killed, at the size that the windo
   REQUIRE(ready(t));
   CHECK(says(t, "word=kept; echo se''t", "set"));
   t.signal(SIGSTOP); // so that the window changes while the connection is gone
-  kill_daemon(h);
+  h.kill_daemon();
   t.resize({40, 111});
   t.signal(SIGCONT);
   CHECK(says(t, "echo $word-alive; stty size", "kept-alive\r\n40 111"));
   CHECK_FALSE(t.cooked());
-  kill_daemon(h);
+  h.kill_daemon();
   t.type("exit 9\r");
   CHECK(t.wait(boot_time) == 9);
   CHECK(t.cooked());

@@ -158,6 +158,13 @@ pid_t home::daemon_pid() {
   return now ? now->at("pid").get<pid_t>() : -1;
 }
 
+void home::kill_daemon() {
+  const auto daemon = daemon_pid();
+  REQUIRE(daemon > 0);
+  ::kill(daemon, SIGKILL);
+  REQUIRE(eventually([&] { return !alive(daemon); }));
+}
+
 bool home::eventually(const std::function<bool()>& holds, milliseconds deadline) {
   const auto end = clock::now() + scaled(deadline);
   while (!holds()) {

@@ -54,6 +54,8 @@ public:
   /// From `daemon status --json`; nothing if no daemon runs.
   std::optional<json> status();
   pid_t daemon_pid();
+  /// It has not tidied up; the next one is told nothing and finds out.
+  void kill_daemon();
   json list() { return read({"vm", "list", "--json"}); }
   json show(const std::string& vm) { return read({"vm", "show", vm, "--json"}); }
   /// Looks again until it holds or the deadline (scaled) has passed.

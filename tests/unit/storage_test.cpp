@@ -111,6 +111,7 @@ TEST_CASE("only one holds a lock, and a waiter can be stopped") {
   });
   CHECK(code(lock_file(s / "lock", impatient.get_token())) == errc::cancelled);
   CHECK(code(lock_file(s / "lock", {}, std::chrono::milliseconds(50))) == errc::timed_out);
+  CHECK(code(lock_file(s / "lock", {}, std::chrono::milliseconds(0))) == errc::timed_out);
 
   std::atomic<bool> got = false;
   std::jthread waiter([&] {

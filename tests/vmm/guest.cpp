@@ -15,6 +15,8 @@ void guest::say(frame_type type, std::string_view body, std::uint32_t id, stream
 }
 
 void guest::host_came() {
+  if (deserted_)
+    return;
   if (how_ == behaviour::boots_late && !configured_) {
     awake_ = false;
     return later(300, &guest::wake_up);
@@ -29,11 +31,14 @@ void guest::wake_up() {
 }
 
 void guest::host_went() {
+  deserted_ = how_ == behaviour::forgets_its_host;
   parser_ = banger::guest::parser{frame_type::sync};
   words_.clear();
 }
 
 void guest::hear(std::string_view bytes) {
+  if (deserted_)
+    return;
   parser_.feed(bytes);
   while (const auto f = parser_.next())
     take(*f);

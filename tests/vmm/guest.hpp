@@ -58,7 +58,7 @@ private:
   banger::guest::parser parser_{banger::guest::frame_type::sync};
   std::string words_;
   std::uint64_t epoch_ = 0;
-  bool awake_ = true, configured_ = false;
+  bool awake_ = true, configured_ = false, deserted_ = false;
   std::map<std::uint32_t, session> sessions_;
   std::optional<clock::time_point> due_;
   void (guest::*act_)() = nullptr;

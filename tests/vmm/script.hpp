@@ -20,12 +20,13 @@ enum class behaviour : std::uint8_t {
   ignores_quit,     ///< both; only a signal ends it
   leaves_by_itself, ///< in good order, 200 ms after it was configured
   crashes,          ///< the same, but not in good order
+  forgets_its_host, ///< never speaks again once its first host has gone
 };
 
 inline constexpr unsigned first_odd_memory = 1001;
 
 constexpr behaviour behaviour_of(unsigned memory_mib) {
-  const auto last = first_odd_memory + static_cast<unsigned>(behaviour::crashes) - 1;
+  const auto last = first_odd_memory + static_cast<unsigned>(behaviour::forgets_its_host) - 1;
   return memory_mib < first_odd_memory || memory_mib > last
              ? behaviour::good
              : static_cast<behaviour>(memory_mib - first_odd_memory + 1);
@@ -49,7 +50,8 @@ constexpr std::string_view name_of(behaviour b) {
                                         "ignores stop",
                                         "ignores quit",
                                         "leaves by itself",
-                                        "crashes"};
+                                        "crashes",
+                                        "forgets its host"};
   return names[static_cast<unsigned>(b)];
 }
 

@@ -37,6 +37,29 @@ void forget_journal(const fs::path& database) {
     fs::remove(database.string() + suffix);
 }
 
+class small_disk {
+public:
+  explicit small_disk(fs::path where) : where_(std::move(where)) {
+    fs::create_directory(where_);
+    mounted_ = ::mount("banger-test", where_.c_str(), "tmpfs", 0, "size=120m,mode=0700") == 0;
+  }
+
+  ~small_disk() {
+    if (mounted_)
+      ::umount2(where_.c_str(), MNT_DETACH);
+  }
+
+  small_disk(const small_disk&) = delete;
+  small_disk& operator=(const small_disk&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] const fs::path& path() const { return where_; }
+
+private:
+  fs::path where_;
+  bool mounted_ = false;
+};
+
 // As if a later banger had been at work.
 void add_migration(const fs::path& database, int id) {
   sqlite3* db = nullptr;
@@ -188,21 +211,20 @@ TEST_CASE("without QEMU the error names the package to install", "[none]") {
 
 TEST_CASE("a full disk during create is an error with a remedy, and leaves no VM", "[root]") {
   home h(home::images::none);
-  const fs::path small = h.top() / "s";
-  fs::create_directory(small);
-  if (::mount("banger-test", small.c_str(), "tmpfs", 0, "size=120m,mode=0700") != 0)
+  const small_disk small(h.top() / "s");
+  if (!small.mounted())
     return skip("cannot mount a small file system here");
-  const auto warm = stage() / "warm/s/banger";
-  const auto here = small / "banger";
-  fs::create_directory(here);
-  fs::permissions(here, fs::perms::owner_all);
-  std::error_code full;
-  for (const auto* kind : {"images", "kernels"})
-    if (fs::exists(warm / kind))
-      run({{"cp", "-a", "--sparse=always", (warm / kind).string(), here.string()}, h.env}, {},
-          short_time);
+  const auto images = small.path() / "banger/images";
+  fs::create_directories(images);
+  for (const auto& folder : {images.parent_path(), images})
+    fs::permissions(folder, fs::perms::owner_all);
+  REQUIRE(
+      run({{"cp", "-a", "--sparse=always", stage() / "warm/s/banger/images/tiny", images / "tiny"},
+           h.env},
+          {}, short_time)
+          .status == 0);
   {
-    std::ofstream ballast(small / "ballast", std::ios::binary);
+    std::ofstream ballast(small.path() / "ballast", std::ios::binary);
     const std::string block(1 << 16, 'b');
     while (ballast.write(block.data(), static_cast<std::streamsize>(block.size())).flush())
       ;
@@ -210,8 +232,7 @@ TEST_CASE("a full disk during create is an error with a remedy, and leaves no VM
   const auto r = h.banger({"vm", "create", "--image", "tiny", "--name", "full"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("space"));
-  fs::remove(small / "ballast");
+  fs::remove(small.path() / "ballast");
   CHECK(h.list().empty());
   h.close();
-  ::umount2(small.c_str(), MNT_DETACH);
 }

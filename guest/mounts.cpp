@@ -5,6 +5,8 @@
 #include "guest/modules.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <ftw.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -116,6 +118,29 @@ done enter_root(const std::vector<disk_body>& disks) {
   return mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
 }
 
+namespace {
+
+int remove_entry(const char* path, const struct stat*, int, FTW* at) {
+  return at->level == 0 ? 0 : (::remove(path), 0);
+}
+
+// systemd empties /tmp while it boots, when commands are at work there already: we do it before.
+void clear_tmp(notes& said) {
+  constexpr const char* rule = "tmpfiles.d/tmp.conf";
+  struct stat info {};
+  const bool shipped = ::stat((std::string("/usr/lib/") + rule).c_str(), &info) == 0;
+  if (!shipped || ::lstat((std::string("/etc/") + rule).c_str(), &info) == 0)
+    return;
+  if (::nftw("/tmp", remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
+    note(failed_to("empty /tmp"), said);
+  note(make_folder("/run/tmpfiles.d").and_then([&] {
+    return write_file(std::string("/run/") + rule, "d /tmp 1777 root root -\n");
+  }),
+       said);
+}
+
+} // namespace
+
 void mount_common(bool whole, notes& said) {
   constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   note(mount_at("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
@@ -125,6 +150,8 @@ void mount_common(bool whole, notes& said) {
   note(mount_at("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, "nsdelegate"), said);
   if (whole)
     note(mount_at("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"), said);
+  else
+    clear_tmp(said);
   for (const auto& [target, link] :
        {std::pair{"/proc/self/fd", "/dev/fd"}, std::pair{"/proc/self/fd/0", "/dev/stdin"},
         std::pair{"/proc/self/fd/1", "/dev/stdout"}, std::pair{"/proc/self/fd/2", "/dev/stderr"}})

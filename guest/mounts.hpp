@@ -19,8 +19,9 @@ done mount_early();
 /// Afterwards proc, sys, dev and run are there, and the layers of an overlay in /run/banger.
 done enter_root(const std::vector<disk_body>& disks);
 
-/// What a program expects beside them: pts, shm, cgroup2; with `whole` also /tmp, which an init of
-/// the image's own decides for itself.
+/// What a program expects beside them: pts, shm, cgroup2; with `whole` also a tmpfs on /tmp.
+/// Otherwise /tmp is as the image has it, emptied now where systemd would do it later, under
+/// running commands.
 void mount_common(bool whole, notes& said);
 
 /// The work disk on /root, grown to its device. Answers its bytes, 0 if there is none.

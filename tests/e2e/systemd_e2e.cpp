@@ -79,6 +79,20 @@ TEST_CASE("a create does not wait for systemd unless it is asked to", "[vm][debi
   h.good({"vm", "kill", "w"}); // nothing left to do is success
 }
 
+TEST_CASE("what an early command puts in /tmp stays until the next boot", "[vm][debian]") {
+  home h(home::images::debian);
+  h.good({"vm", "create", "--name", "w"});
+  const auto early = h.banger({"vm", "exec", "w", "--", "sh", "-c",
+                               "echo early > /tmp/f; mkdir -p /tmp/d/e; "
+                               "until [ -S /run/systemd/private ]; do sleep 0.2; done; "
+                               "systemctl is-system-running --wait; cat /tmp/f; stat -c %a /tmp"},
+                              {}, systemd_time);
+  CHECK(early.out == "running\nearly\n1777\n");
+  CHECK(h.banger({"vm", "stop", "w"}, {}, systemd_time).status == 0);
+  REQUIRE(h.banger({"vm", "start", "w"}, {}, systemd_time).status == 0);
+  CHECK(in_guest(h, "ls -d /tmp/f /tmp/d 2> /dev/null | wc -l") == "0\n");
+}
+
 TEST_CASE("a daemon that is killed while systemd is waited for leaves the VM alone",
           "[vm][debian][restart]") {
   home h(home::images::debian);
@@ -136,6 +150,10 @@ TEST_CASE("images with NetworkManager or cloud-init get the address that the age
     CHECK_THAT(in_guest(h, "ip -4 route"), Contains("default via 10.0.2.2"));
     CHECK_THAT(in_guest(h, "cat /etc/resolv.conf"), Contains("nameserver "));
     CHECK(in_guest(h, "hostname") == "w\n");
+    const auto update =
+        h.banger({"vm", "exec", "w", "--", "apt-get", "-q", "update"}, {}, build_time);
+    CHECK(update.status == 0);
+    CHECK_THAT(update.out, !Contains("GPG error"));
     CHECK(h.banger({"vm", "stop", "w"}, {}, systemd_time).status == 0);
   }
 }

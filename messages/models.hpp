@@ -50,6 +50,7 @@ struct verb_request {
   std::string ref;
   bool until_booted = false; ///< of a start
   std::string signal = {};   ///< of a kill, for the hypervisor: "KILL", "TERM", ...; empty: KILL
+  bool only_at_rest = false; ///< `bad_request` if it runs, or an operation of it is under way
 };
 
 struct exec_request {
@@ -199,7 +200,7 @@ BANGER_INSPECT(hello_request, x.protocol, x.version, x.commit, x.build)
 BANGER_INSPECT(hello_reply, x.protocol, x.version, x.commit, x.build, x.pid)
 BANGER_INSPECT(create_request, x.name, x.image, x.vcpu, x.memory_mib, x.disk_bytes, x.nat,
                x.ephemeral, x.until_booted)
-BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal)
+BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal, x.only_at_rest)
 BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin, x.tty, x.rows, x.cols)
 BANGER_INSPECT(attach_request, x.vm, x.session, x.out, x.err, x.owner)
 BANGER_INSPECT(logs_request, x.ref, x.follow)

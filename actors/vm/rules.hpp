@@ -54,6 +54,10 @@ struct plan {
 /// `awaited`: the requester waits for what may be waited for.
 expected<plan> decide(const record& now, verb v, const step_table& table, bool awaited = false);
 
+/// `bad_request` unless the VM is at rest: it does not run, and `busy` is not set, which is for
+/// operations that run or wait.
+expected<void> check_rest(const record& now, bool busy);
+
 /// Where a boot that timed out at step `failed` begins again: its first boot step. None if it is
 /// not to be tried again.
 std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const failure& why,

@@ -27,8 +27,8 @@ struct errand {
 expected<std::vector<errand>> begin_all(const verb_options& asked, client& daemon) {
   std::vector<errand> errands;
   const auto begin = [&](const std::string& ref) {
-    const auto ticket =
-        daemon.begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal});
+    const auto ticket = daemon.begin(
+        verb_request{asked.verb, ref, asked.until_booted, asked.signal, asked.only_at_rest});
     errands.push_back(ticket ? errand{ticket->op, ticket->vm, {}} : errand{{}, {}, ticket.error()});
   };
   if (asked.refs.size() == 1) {

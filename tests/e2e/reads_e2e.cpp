@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 using namespace banger::test;
 using banger::scripted::behaviour;
@@ -267,7 +268,8 @@ TEST_CASE("a real guest tells its listeners and how it is, and costs its host so
   auto listener = h.start({"vm", "exec", "box", "--", "nc", "-l", "-p", "4711"});
   json found;
   REQUIRE(h.eventually([&] {
-    for (const auto& p : h.read({"vm", "ports", "box", "--json"})[0].at("ports"))
+    const auto seen = h.read({"vm", "ports", "box", "--json"});
+    for (const auto& p : seen[0].at("ports"))
       if (p.at("port") == 4711)
         found = p;
     return !found.is_null();

@@ -26,8 +26,8 @@ public:
       : loop_(loop), folder_(file.parent_path()), name_(file.filename()), source_(std::move(file)),
         follow_(follow) {}
   /// From a line near the end, until this process has ended.
-  log_source(reactor& loop, const std::filesystem::path& file, unique_fd process)
-      : log_source(loop, file, true) {
+  log_source(reactor& loop, std::filesystem::path file, unique_fd process)
+      : log_source(loop, std::move(file), true) {
     process_ = std::move(process);
   }
 
@@ -207,7 +207,7 @@ std::shared_ptr<stream> log_stream(reactor& loop, std::filesystem::path file, bo
 
 std::shared_ptr<stream> console_stream(reactor& loop, std::filesystem::path file,
                                        unique_fd process) {
-  return std::make_shared<log_source>(loop, file, std::move(process));
+  return std::make_shared<log_source>(loop, std::move(file), std::move(process));
 }
 
 } // namespace banger::io

@@ -308,7 +308,7 @@ TEST_CASE_METHOD(town, "reads of a VM that is not there are refused") {
 }
 
 TEST_CASE_METHOD(town, "a delete of what is at rest spares a VM that was started meanwhile") {
-  const verb_request prune{"delete", "otter", false, {}, true};
+  const verb_request prune{.verb = "delete", .ref = "otter", .only_at_rest = true};
   begin(good("otter"));
   begin(prune); // it runs
   REQUIRE(in.ends.size() == 2);
@@ -327,7 +327,7 @@ TEST_CASE_METHOD(town, "a delete of what is at rest spares a VM that was started
 TEST_CASE_METHOD(town, "a delete of what is at rest deletes what is at rest") {
   begin(good("otter"));
   begin(verb_request{"stop", "otter"});
-  begin(verb_request{"delete", "otter", false, {}, true});
+  begin(verb_request{.verb = "delete", .ref = "otter", .only_at_rest = true});
   CHECK(in.ends.back().error.code == 0);
   CHECK(list().empty());
 }

@@ -100,7 +100,8 @@ TEST_CASE("plain messages have the ids that the filter lets pass") {
 TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was derived for it") {
   exec_request exec{"vm", {"sh", "-c", ""}, {"A=b"}, "/", true};
   CHECK(fits(vms, begin_atom::value, create_request{"a", "tiny", 1, 256, 1, true, false}));
-  CHECK(fits(vms, begin_atom::value, verb_request{"delete", "a", false, "", true}));
+  CHECK(fits(vms, begin_atom::value,
+             verb_request{.verb = "delete", .ref = "a", .only_at_rest = true}));
   CHECK(fits(vms, attach_atom::value, attach_request{"a", 1, 2, 3, true}));
   CHECK(fits(vms, list_atom::value));
   CHECK(fits(vms, show_atom::value, std::string(70'000, 'x')));

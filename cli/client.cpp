@@ -214,6 +214,14 @@ expected<op_ticket> client::begin(const verb_request& request) {
   return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
 }
 
+expected<op_ticket> client::begin(const set_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
+}
+
+expected<void> client::touch(const std::string& ref) {
+  return impl_->ask<void>(impl_->daemon.vms, touch_atom::value, ref);
+}
+
 expected<stream_ticket> client::exec(const exec_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, exec_atom::value, request);
 }

@@ -33,13 +33,25 @@ struct exec_options {
   bool quiet = false;
 };
 
-/// `verb` of start, stop, kill, delete, on several VMs.
+/// `verb` of start, stop, restart, kill, delete, on several VMs.
 struct verb_options {
   std::string verb;
   std::vector<std::string> refs;
   bool quiet = false, timing = false;
-  bool wait = true, until_booted = false; ///< of a start
+  bool wait = true, until_booted = false; ///< of a start or restart
   std::string signal = {};                ///< of a kill
+  bool force = false;                     ///< of a kill
+};
+
+/// Changes of several VMs, the same for each; of a rename, of one.
+struct set_options {
+  std::vector<std::string> refs;
+  messages::set_request request; ///< its `ref` comes from `refs`
+  bool quiet = false;
+};
+
+struct touch_options {
+  std::vector<std::string> refs;
 };
 
 struct list_options {
@@ -131,11 +143,11 @@ struct help_page {
 };
 
 using command =
-    std::variant<help_page, run_options, create_options, exec_options, verb_options, list_options,
-                 show_options, logs_options, daemon_status_options, daemon_stop_options,
-                 daemon_logs_options, version_options, completion_options, complete_options,
-                 config_show_options, operations_options, operation_options, image_build_options,
-                 image_list_options, image_delete_options>;
+    std::variant<help_page, run_options, create_options, exec_options, verb_options, set_options,
+                 touch_options, list_options, show_options, logs_options, daemon_status_options,
+                 daemon_stop_options, daemon_logs_options, version_options, completion_options,
+                 complete_options, config_show_options, operations_options, operation_options,
+                 image_build_options, image_list_options, image_delete_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -4,6 +4,7 @@
 #include "cli/client.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
+#include "messages/base/duration.hpp"
 #include "messages/base/paths.hpp"
 
 #include <memory>
@@ -31,13 +32,12 @@ int print(const context& ctx, std::string_view text);
 /// To standard error; nothing is done if that fails.
 void note(std::string_view text);
 
-/// Milliseconds since the Unix epoch.
-std::uint64_t now_ms();
-
 int perform(const run_options& asked, context& ctx);
 int perform(const exec_options& asked, context& ctx);
 int perform(const create_options& asked, context& ctx);
 int perform(const verb_options& asked, context& ctx);
+int perform(const set_options& asked, context& ctx);
+int perform(const touch_options& asked, context& ctx);
 int perform(const list_options& asked, context& ctx);
 int perform(const show_options& asked, context& ctx);
 int perform(const logs_options& asked, context& ctx);

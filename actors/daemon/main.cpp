@@ -216,6 +216,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   };
   around.limits = limits_of_host();
   around.operations = r.operations;
+  around.stale_after = g.settings.auto_stop_stale_after.value_or(std::chrono::milliseconds::zero());
   around.images = caf::actor_cast<image::catalogue_actor>(r.images);
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
   actor::tell_from_outside(r.images, image::meet_atom::value,

@@ -1,5 +1,7 @@
 #include "actors/operations/operations.hpp"
 
+#include "messages/base/duration.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -67,12 +69,6 @@ private:
   std::vector<caf::typed_response_promise<void>> drained_;
 };
 
-std::uint64_t epoch_ms() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
 // -- what runners say -----------------------------------------------------------------------------
 
 void operations_state::open(const opening& o) {
@@ -81,7 +77,7 @@ void operations_state::open(const opening& o) {
   r.view.kind = o.kind;
   r.view.target = o.target;
   r.view.state = "running";
-  r.view.began_ms = epoch_ms();
+  r.view.began_ms = unix_ms();
   r.runner = o.runner;
   r.began = self_->clock().now();
   auto& kept = running_.insert_or_assign(o.op, std::move(r)).first->second;

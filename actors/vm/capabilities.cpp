@@ -103,6 +103,20 @@ void remove_work(build& b) {
     fs::remove(work_disk(b), ignored);
 }
 
+expected<void> grow_work(build& b, const std::stop_token&) {
+  std::error_code there;
+  if (!fs::exists(work_disk(b), there))
+    return {}; // made in its size at the start
+  return storage::grow_file(work_disk(b), b.vm.wanted.disk_bytes);
+}
+
+// No guest has seen the larger disk yet.
+void shrink_work(build& b) {
+  std::error_code ignored;
+  if (fs::file_size(work_disk(b), ignored) > b.vm.wanted.disk_bytes && !ignored)
+    fs::resize_file(work_disk(b), b.vm.wanted.disk_bytes, ignored);
+}
+
 void shape_identity(build& b) {
   b.guest.hostname = b.vm.name.str();
   b.guest.machine_id = b.vm.machine_id;
@@ -138,24 +152,27 @@ void tell_network(build& b) {
 
 std::vector<capability> standard_capabilities() {
   return {
-      {"folder", {{{"folder", "making the VM's folder"}, make_folder, remove_folder}}, {}, {}},
+      {"folder", {{{"folder", "making the VM's folder"}, make_folder, remove_folder}}, {}, {}, {}},
       {"root-disk",
        {{{"root-disk", "making the root disk"}, make_root, remove_root}},
+       {},
        shape_root,
        {}},
       {"work-disk",
        {{{"work-disk", "making the work disk"}, make_work, remove_work}},
+       {{{"grow-disk", "growing the work disk"}, grow_work, shrink_work}},
        [](build& b) { add_disk(b, {work_disk(b)}, guest::disk_role::work); },
        {}},
       {"modules",
+       {},
        {},
        [](build& b) {
          add_disk(b, {b.kernel.modules_image, hypervisor::disk_format::raw, {}, true},
                   guest::disk_role::modules);
        },
        {}},
-      {"network", {}, shape_network, tell_network},
-      {"identity", {}, {}, shape_identity},
+      {"network", {}, {}, shape_network, tell_network},
+      {"identity", {}, {}, {}, shape_identity},
   };
 }
 

@@ -41,6 +41,7 @@ void machine_state::take_up(const step_request& request) {
   }
   build_->vm = *request.vm;
   signal_ = request.signal;
+  at_most_ = request.at_most;
 }
 
 void machine_state::dispatch(const std::string& step) {
@@ -93,9 +94,8 @@ void machine_state::abort() {
   if (waits_for_ == waiting::image)
     actor::tell(self_, room_.images, image::leave_atom::value,
                 caf::actor_cast<image::note_listener>(machine_actor(self_)));
-  if (waits_for_ == waiting::image || waits_for_ == waiting::hello ||
-      waits_for_ == waiting::configured || waits_for_ == waiting::booted)
-    finish(fail(errc::cancelled, "the start was cancelled"));
+  if (waits_for_ != waiting::nothing)
+    finish(fail(errc::cancelled, "cancelled"));
 }
 
 void machine_state::finish(expected<void> outcome) {
@@ -114,15 +114,30 @@ void machine_state::finish(expected<void> outcome) {
 
 const host_step* machine_state::find_host_step(const std::string& step) const {
   for (const auto& c : room_.capabilities)
-    for (const auto& s : c.prepare)
-      if (s.what.name == step)
-        return &s;
+    for (const auto* steps : {&c.prepare, &c.change})
+      for (const auto& s : *steps)
+        if (s.what.name == step)
+          return &s;
   return nullptr;
 }
 
 void machine_state::run_host_step(const host_step& step) {
+  const auto turn = ++turn_;
+  auto late = std::make_shared<bool>(false);
+  actor::after(self_, scaled(at_most_), work::thunk{[this, turn, late] {
+                 if (turn != turn_)
+                   return;
+                 *late = true;
+                 stop_.request_stop();
+               }});
   in_pool([b = build_, step, stop = stop_.get_token()] { return step.act(*b, stop); },
-          [this](expected<void> outcome) { finish(std::move(outcome)); });
+          [this, late, name = step.what.name](expected<void> outcome) {
+            if (!outcome && *late)
+              outcome = fail(errc::timed_out, "the step " + name + " took too long",
+                             "it had " + std::to_string(at_most_.count()) + " s",
+                             "is the disk busy, or full?");
+            finish(std::move(outcome));
+          });
 }
 
 void machine_state::get_image() {

@@ -15,7 +15,8 @@ struct step_request {
   std::string name; ///< of the step
   verb for_verb = verb::start;
   record_ptr vm;
-  int signal = 0; ///< of a kill; 0: SIGKILL
+  int signal = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most{60}; ///< as its step has it
 };
 
 /// The hypervisor ended by itself.

@@ -85,8 +85,9 @@ private:
   std::shared_ptr<io::machine_link> link_;
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
-  int signal_ = 0;        ///< of a kill; 0: SIGKILL
-  bool stopping_ = false; ///< the guest said that it goes down
+  int signal_ = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most_{60}; ///< for the step that runs, before it is scaled
+  bool stopping_ = false;            ///< the guest said that it goes down
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
   std::vector<std::function<void()>> opens_; ///< until it is heard

@@ -12,6 +12,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
       [&vm](order_atom, const order& wanted) { vm.take(wanted); },
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },
       [&vm](messages::show_atom) { return vm.detail(); },
+      [&vm](touch_atom) { vm.touch(); },
       [&vm](messages::exec_atom, const messages::exec_request& request) {
         return vm.open(request);
       },

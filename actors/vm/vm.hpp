@@ -9,15 +9,8 @@
 
 namespace banger::vm {
 
-/// An operation under its id. `op` names it in every log line and error.
-struct order {
-  std::string op;
-  verb what = verb::start;
-  bool until_booted = false; ///< of a create or start
-  int signal = 0;            ///< of a kill; 0: SIGKILL
-};
-
 using order_atom = caf::atom_constant<caf::atom("order")>;
+using touch_atom = caf::atom_constant<caf::atom("vmtouch")>;
 
 } // namespace banger::vm
 
@@ -39,9 +32,11 @@ using vm_actor = machine_listener::extend<
     caf::replies_to<messages::cancel_atom, std::string>::with<bool>,
     /// The committed state, also in the middle of an operation. Never fails, never waits.
     caf::replies_to<messages::show_atom>::with<messages::vm_detail>,
-    /// `not_running` unless it runs.
+    /// It is made use of: the time of that is kept.
+    caf::reacts_to<touch_atom>,
+    /// `not_running` unless it runs. Touches it.
     caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>,
-    /// `not_running` unless it runs.
+    /// `not_running` unless it runs. Touches it.
     caf::replies_to<messages::attach_atom,
                     messages::attach_request>::with<messages::stream_ticket>>;
 

@@ -3,6 +3,7 @@
 #include "actors/log/log.hpp"
 #include "actors/operations/ids.hpp"
 #include "actors/vms/vms_state.hpp"
+#include "messages/base/duration.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -16,12 +17,6 @@ constexpr std::size_t most_vms = 10'000;
 constexpr auto catalogue_deadline = 10s;
 
 namespace {
-
-std::uint64_t now_ms() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
 
 failure actor_failed() {
   return {errc::operation_failed,
@@ -46,6 +41,8 @@ void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surro
   actor::on_down(self_, [this](const caf::down_msg& down) { gone(down); });
   for (auto& f : found)
     adopt(std::move(f.record), f.then);
+  if (around_.stale_after > 0ms)
+    stop_stale();
 }
 
 // -- what clients say -----------------------------------------------------------------------------
@@ -78,14 +75,16 @@ expected<op_ticket> vms_state::make(const create_request& request,
   adopt(std::move(*record), vm::recovery::keep);
   if (request.ephemeral)
     own(vms_.at(id), asker);
-  return order(id, {{}, vm::verb::create, request.until_booted}, asker);
+  vm::order create{{}, vm::verb::create, request.until_booted};
+  create.boot = request.boot;
+  return order(id, create, asker);
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (auto open = check_open(); !open)
     return actor::to_error(open.error());
   const auto what = vm::parse_verb(request.verb);
-  if (!what || *what == vm::verb::create || *what == vm::verb::sweep)
+  if (!what || *what == vm::verb::create || *what == vm::verb::set || *what == vm::verb::sweep)
     return actor::to_error(
         {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
   const auto signal = request.signal.empty() ? expected<int>(0) : parse_signal(request.signal);
@@ -94,8 +93,8 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return actor::answer(
-      order(*id, {{}, *what, request.until_booted, *signal}, self_->current_sender()));
+  return actor::answer(order(*id, {{}, *what, request.until_booted, *signal, request.force},
+                             self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -111,10 +110,8 @@ expected<vm::record> vms_state::check(const create_request& request) const {
   auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
   if (!called)
     return tl::unexpected(called.error());
-  if (std::any_of(taken.begin(), taken.end(),
-                  [&](const auto& vm) { return vm.name == called->str(); }))
-    return fail(errc::already_exists, "there is a VM " + called->str() + " already", {},
-                "choose another name, or delete it with `banger vm delete " + called->str() + "`");
+  if (auto ok = check_name(called->str()); !ok)
+    return tl::unexpected(ok.error());
   auto image = image_name::parse(request.image);
   if (!image)
     return tl::unexpected(image.error());
@@ -127,16 +124,18 @@ expected<vm::record> vms_state::check(const create_request& request) const {
   if (vms_.size() >= most_vms)
     return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
   const auto id = vm_id::parse(operations::random_hex(12));
+  const auto now = unix_ms();
   return vm::record{*id,
                     *called,
                     {*image, static_cast<std::uint32_t>(request.vcpu),
                      static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
-                     request.nat, request.ephemeral},
+                     request.nat, request.ephemeral, request.autostart},
                     vm::state::created,
                     {},
                     {},
-                    now_ms(),
-                    operations::random_hex(32)};
+                    now,
+                    operations::random_hex(32),
+                    now};
 }
 
 caf::result<bool> vms_state::cancel(const std::string& op) {
@@ -213,6 +212,8 @@ void vms_state::changed(const vm_view& view) {
   if (view.state == "deleted") {
     vms_.erase(view.id);
   } else if (const auto it = vms_.find(view.id); it != vms_.end()) {
+    if (it->second.view.touched_ms != view.touched_ms)
+      it->second.used = self_->clock().now();
     it->second.view = view;
   }
 }
@@ -222,6 +223,7 @@ void vms_state::heard(const progress& news) { actor::tell(self_, around_.operati
 void vms_state::ended(const finished& end) {
   if (operations_.erase(end.op) == 0)
     return;
+  promised_.erase(end.op);
   actor::tell(self_, around_.operations, end);
   if (operations_.empty())
     for (auto& waiting : drained_)
@@ -250,7 +252,7 @@ void vms_state::adopt(vm::record record, vm::recovery then) {
   actors_[actor.address()] = id;
   if (view.ephemeral && then == vm::recovery::adopt)
     actor::after(self_, around_.orphan_life, orphan_atom::value, id);
-  vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
+  vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}, self_->clock().now()});
 }
 
 expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
@@ -343,6 +345,8 @@ vms_actor::behavior_type behave(vms_state& s) {
   return {
       [&s](begin_atom, const create_request& request) { return s.begin(request); },
       [&s](begin_atom, const verb_request& request) { return s.begin(request); },
+      [&s](begin_atom, const set_request& request) { return s.begin(request); },
+      [&s](touch_atom, const std::string& ref) { return s.touch(ref); },
       [&s](list_atom) { return s.list(); },
       [&s](show_atom, const std::string& ref) { return s.show(ref); },
       [&s](exec_atom, const exec_request& request) { return s.exec(request); },
@@ -355,6 +359,7 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](drain_atom) { return s.drain(); },
       [&s](cancel_atom, const std::string& op) { return s.cancel(op); },
       [&s](orphan_atom, const std::string& id) { s.look_after(id); },
+      [&s](stale_atom) { s.stop_stale(); },
   };
 }
 

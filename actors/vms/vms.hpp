@@ -18,6 +18,7 @@ struct census {
 using census_atom = caf::atom_constant<caf::atom("census")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using orphan_atom = caf::atom_constant<caf::atom("orphan")>;
+using stale_atom = caf::atom_constant<caf::atom("stale")>;
 
 } // namespace banger::vms
 
@@ -33,7 +34,9 @@ using vms_actor = messages::vms_facet::extend_with<vm::vm_listener>::extend<
     /// Ends an operation early.
     caf::replies_to<messages::cancel_atom, std::string>::with<bool>,
     /// Internal: time to see whether anybody claimed this VM, whose client an earlier daemon had.
-    caf::reacts_to<orphan_atom, std::string>>;
+    caf::reacts_to<orphan_atom, std::string>,
+    /// Internal: time to look for VMs that nobody makes use of.
+    caf::reacts_to<stale_atom>>;
 
 /// What a daemon start found in the database, with what is to be done about it.
 struct found_vm {
@@ -49,6 +52,7 @@ struct surroundings {
   operations::operations_actor operations;
   image::catalogue_actor images;
   std::chrono::milliseconds orphan_life{20'000}; ///< how long a `--rm` VM waits for its client
+  std::chrono::milliseconds stale_after{0}; ///< stops what nobody made use of for so long; 0: never
 };
 
 vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around);

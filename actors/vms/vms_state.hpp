@@ -19,6 +19,8 @@ public:
 
   caf::result<messages::op_ticket> begin(const messages::create_request& request);
   caf::result<messages::op_ticket> begin(const messages::verb_request& request);
+  caf::result<messages::op_ticket> begin(const messages::set_request& request);
+  caf::result<void> touch(const std::string& ref);
   caf::result<bool> cancel(const std::string& op);
   std::vector<messages::vm_view> list() const;
   caf::result<messages::vm_detail> show(const std::string& ref);
@@ -32,6 +34,7 @@ public:
   void heard(const messages::progress& news);
   void ended(const messages::finished& end);
   void look_after(const std::string& id);
+  void stop_stale();
   void gone(const caf::down_msg& down);
 
 private:
@@ -39,10 +42,15 @@ private:
     vm::vm_actor actor;
     messages::vm_view view;
     caf::actor_addr owner; ///< of an ephemeral VM: who must live for it to stay
+    /// When somebody last made use of it, or we came to know it. Not by the wall clock, which
+    /// jumps.
+    std::chrono::steady_clock::time_point used;
   };
 
   expected<void> check_open() const;
   expected<vm::record> check(const messages::create_request& request) const;
+  expected<void> check_name(const std::string& wished) const;
+  expected<vm::change> check(const messages::set_request& request) const;
   expected<std::string> find(std::string_view ref) const;
   std::vector<known_vm> known() const;
   void adopt(vm::record record, vm::recovery then);
@@ -63,6 +71,7 @@ private:
   std::map<caf::actor_addr, std::string> actors_; ///< VM actors that live, with the id of their VM
   std::map<std::string, entry> vms_;              ///< by id
   std::map<std::string, std::string> operations_; ///< that run or wait, with the id of their VM
+  std::map<std::string, std::string> promised_;   ///< names, by the operations that will give them
   std::set<caf::actor_addr> owners_;              ///< clients that ephemeral VMs live for
   std::vector<caf::typed_response_promise<void>>
       drained_; ///< who waits for the last operation to end

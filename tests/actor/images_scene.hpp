@@ -185,6 +185,8 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
                                            std::vector<vm_view> views) {
   return {[](begin_atom, const create_request&) { return op_ticket{}; },
           [](begin_atom, const verb_request&) { return op_ticket{}; },
+          [](begin_atom, const set_request&) { return op_ticket{}; },
+          [](touch_atom, const std::string&) {},
           [views](list_atom) { return views; },
           [](show_atom, const std::string&) { return vm_detail{}; },
           [](exec_atom, const exec_request&) { return stream_ticket{}; },

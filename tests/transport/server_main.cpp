@@ -51,6 +51,8 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
         self->state.hanging.push_back(promise);
         return promise;
       },
+      [](begin_atom, const set_request&) { return op_ticket{}; },
+      [](touch_atom, const std::string&) {},
       [](list_atom) {
         vm_view view;
         view.id = "vm-1";

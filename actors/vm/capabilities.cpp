@@ -94,7 +94,8 @@ expected<void> make_work(build& b, const std::stop_token& stop) {
   if (fs::exists(work_disk(b), there))
     return {};
   b.made.emplace_back("work-disk");
-  return storage::make_work_disk(work_disk(b), b.vm.wanted.disk_bytes, stop);
+  return storage::make_work_disk(work_disk(b), b.vm.wanted.disk_bytes,
+                                 b.site.vms.parent_path() / "blanks", stop);
 }
 
 void remove_work(build& b) {

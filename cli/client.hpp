@@ -6,6 +6,7 @@
 
 #include "messages/base/error.hpp"
 #include "messages/models.hpp"
+#include "messages/reads.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -53,6 +54,11 @@ public:
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
   expected<messages::stream_ticket> attach(const messages::attach_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);
+  // Several VMs are asked at once; the answers are in their order.
+  std::vector<expected<messages::vm_stats>> stats(const std::vector<std::string>& refs);
+  std::vector<expected<messages::vm_ports>> ports(const std::vector<std::string>& refs);
+  std::vector<expected<messages::vm_health>> health(const std::vector<std::string>& refs);
+  expected<messages::stream_ticket> console(const std::string& ref);
   expected<messages::op_ticket> begin(const messages::image_request& request);
   expected<std::vector<messages::image_view>> images();
   expected<void> delete_image(const std::string& name);

@@ -40,7 +40,8 @@ Most days one command is enough: boot, run, hand back output and exit status, de
 inline constexpr std::string_view vm_outro =
     R"(A VM is named by its name, its id, or the beginning of either if only one VM has it.
 
-Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted.
+Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted,
+`banger vm stats` what the VMs cost.
 )";
 
 inline constexpr std::string_view daemon_intro =
@@ -201,6 +202,51 @@ inline constexpr std::string_view touch_examples =
   $ banger vm touch box
 With `auto_stop_stale_after` in config.toml a VM in which nobody runs a command is stopped after a
 while. This counts as a command; `vm show` and `vm list` do not.
+)";
+
+inline constexpr std::string_view ps_examples =
+    R"(Examples:
+  $ banger ps
+  $ banger ps -a
+  $ banger vm stop $(banger ps -q)
+)";
+
+inline constexpr std::string_view stats_examples =
+    R"(Examples:
+  $ banger vm stats
+  $ banger vm stats box --watch
+  $ banger vm stats --json
+CPU is in percent of one CPU, since somebody last asked; the first time since the VM began. DISK is
+what is allocated on the host, of what the guest sees. Nothing is measured while nobody asks.
+)";
+
+inline constexpr std::string_view ports_examples =
+    R"(Examples:
+  $ banger vm ports box
+  $ banger vm ports box web --json
+ENDPOINT is the address in the guest's own network; "-" stands for what only the guest itself
+reaches. Listeners of containers with a network of their own are not seen.
+)";
+
+inline constexpr std::string_view health_examples =
+    R"(Examples:
+  $ banger vm health box
+  $ banger vm ping box web --json
+Exit code: 0 if every guest answered, else 1.
+)";
+
+inline constexpr std::string_view console_examples =
+    R"(Examples:
+  $ banger vm console box
+  $ banger vm logs box                 all that was said, and then no more
+It shows and takes no input: `banger vm shell box` is for typing.
+)";
+
+inline constexpr std::string_view prune_examples =
+    R"(Examples:
+  $ banger vm prune
+  $ banger vm prune -f
+A VM that runs, or that something is done to, is never touched; one that is started meanwhile stays.
 )";
 
 inline constexpr std::string_view refs_examples =

@@ -1,6 +1,7 @@
 #include "cli/options.hpp"
 
 #include "cli/help.hpp"
+#include "cli/options_reads.hpp"
 #include "cli/page.hpp"
 #include "cli/table.hpp"
 #include "messages/base/nearest.hpp"
@@ -64,6 +65,7 @@ expected<command> parse_config_show(const std::vector<std::string>& words) {
 using words_of = const std::vector<std::string>&;
 
 constexpr std::array root_list = {
+    verb_entry{"ps", "", "the VMs that run; -a all of them", parse_ps},
     verb_entry{"version", "", "what this build is",
                [](words_of w, const surroundings&) { return parse_version(w); }},
     verb_entry{"completion", "", "a script for bash, zsh or fish",

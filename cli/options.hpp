@@ -41,6 +41,7 @@ struct verb_options {
   bool wait = true, until_booted = false; ///< of a start or restart
   std::string signal = {};                ///< of a kill
   bool force = false;                     ///< of a kill
+  bool only_at_rest = false;              ///< of a delete: not if it runs by then
 };
 
 /// Changes of several VMs, the same for each; of a rename, of one.
@@ -66,6 +67,34 @@ struct show_options {
 struct logs_options {
   std::string ref;
   bool follow = false;
+};
+
+/// `banger ps`: those that run.
+struct ps_options {
+  bool all = false, latest = false, quiet = false, json = false;
+};
+
+struct stats_options {
+  std::vector<std::string> refs; ///< none: all
+  bool json = false, watch = false;
+};
+
+struct ports_options {
+  std::vector<std::string> refs;
+  bool json = false;
+};
+
+struct health_options {
+  std::vector<std::string> refs;
+  bool json = false;
+};
+
+struct console_options {
+  std::string ref;
+};
+
+struct prune_options {
+  bool force = false, quiet = false;
 };
 
 struct daemon_status_options {
@@ -147,7 +176,8 @@ using command =
                  touch_options, list_options, show_options, logs_options, daemon_status_options,
                  daemon_stop_options, daemon_logs_options, version_options, completion_options,
                  complete_options, config_show_options, operations_options, operation_options,
-                 image_build_options, image_list_options, image_delete_options>;
+                 image_build_options, image_list_options, image_delete_options, ps_options,
+                 stats_options, ports_options, health_options, console_options, prune_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -1,5 +1,6 @@
 #include "cli/help.hpp"
 #include "cli/options_command.hpp"
+#include "cli/options_reads.hpp"
 #include "cli/page.hpp"
 #include "cli/sizing_words.hpp"
 #include "cli/table.hpp"
@@ -153,6 +154,13 @@ constexpr std::array vm_list = {
                [](words_of w, const surroundings&) { return parse_show(w); }},
     verb_entry{"logs", "", "the console of a VM; -f follows",
                [](words_of w, const surroundings&) { return parse_logs(w); }},
+    verb_entry{"console", "", "the console as it comes, until Ctrl-C or the end of the VM",
+               parse_console, vm_kind::running},
+    verb_entry{"stats", "", "CPU, memory and disks of VMs; --watch goes on", parse_stats},
+    verb_entry{"ports", "", "who listens in a running VM", parse_ports, vm_kind::running},
+    verb_entry{"health", "ping", "does the guest answer? exit code 0 if all do", parse_health,
+               vm_kind::running},
+    verb_entry{"prune", "", "delete every VM that does not run; asks first", parse_prune},
 };
 
 } // namespace

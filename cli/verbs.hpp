@@ -53,6 +53,12 @@ int perform(const image_list_options& asked, context& ctx);
 int perform(const image_delete_options& asked, context& ctx);
 int perform(const operations_options& asked, context& ctx);
 int perform(const operation_options& asked, context& ctx);
+int perform(const ps_options& asked, context& ctx);
+int perform(const stats_options& asked, context& ctx);
+int perform(const ports_options& asked, context& ctx);
+int perform(const health_options& asked, context& ctx);
+int perform(const console_options& asked, context& ctx);
+int perform(const prune_options& asked, context& ctx);
 int perform(const help_page& asked, context& ctx);
 
 } // namespace banger::cli

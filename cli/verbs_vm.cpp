@@ -112,8 +112,8 @@ int perform(const verb_options& asked, context& ctx) {
   if (asked.verb == "start")
     signals.emplace();
   const auto errands = begin_all(asked.refs, *ctx.daemon, [&](const std::string& ref) {
-    return ctx.daemon->begin(
-        verb_request{asked.verb, ref, asked.until_booted, asked.signal, asked.force});
+    return ctx.daemon->begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal,
+                                          asked.force, asked.only_at_rest});
   });
   if (!errands)
     return ctx.report(errands.error());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/models.hpp"
+#include "messages/reads.hpp"
 
 #include <caf/all.hpp>
 
@@ -30,6 +31,11 @@ CAF_ADD_TYPE_ID(banger, (std::vector<banger::messages::image_view>))
 CAF_ADD_TYPE_ID(banger, (banger::messages::operation_view))
 CAF_ADD_TYPE_ID(banger, (std::vector<banger::messages::operation_view>))
 CAF_ADD_TYPE_ID(banger, (banger::messages::set_request))
+CAF_ADD_TYPE_ID(banger, (banger::messages::disk_usage))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_stats))
+CAF_ADD_TYPE_ID(banger, (banger::messages::port_view))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_ports))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_health))
 
 CAF_ADD_ATOM(banger, banger::messages, hello_atom, "hello")
 CAF_ADD_ATOM(banger, banger::messages, retire_atom, "retire")
@@ -45,4 +51,8 @@ CAF_ADD_ATOM(banger, banger::messages, attach_atom, "attach")
 CAF_ADD_ATOM(banger, banger::messages, watch_atom, "watch")
 CAF_ADD_ATOM(banger, banger::messages, delete_atom, "delete")
 CAF_ADD_ATOM(banger, banger::messages, touch_atom, "touch")
+CAF_ADD_ATOM(banger, banger::messages, stats_atom, "stats")
+CAF_ADD_ATOM(banger, banger::messages, ports_atom, "ports")
+CAF_ADD_ATOM(banger, banger::messages, health_atom, "health")
+CAF_ADD_ATOM(banger, banger::messages, console_atom, "console")
 CAF_END_TYPE_ID_BLOCK(banger)

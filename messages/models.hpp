@@ -53,6 +53,7 @@ struct verb_request {
   bool until_booted = false; ///< of a start or restart
   std::string signal = {};   ///< of a kill, for the hypervisor: "KILL", "TERM", ...; empty: KILL
   bool force = false;        ///< of a kill: ends what the VM is doing, and what waits for it
+  bool only_at_rest = false; ///< `bad_request` if it runs, or an operation of it is under way
 };
 
 /// What is to be changed of a VM; what is 0, -1 or empty stays as it is. Sizes and network need a
@@ -214,7 +215,7 @@ BANGER_INSPECT(hello_request, x.protocol, x.version, x.commit, x.build)
 BANGER_INSPECT(hello_reply, x.protocol, x.version, x.commit, x.build, x.pid)
 BANGER_INSPECT(create_request, x.name, x.image, x.vcpu, x.memory_mib, x.disk_bytes, x.nat,
                x.ephemeral, x.until_booted, x.boot, x.autostart)
-BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal, x.force)
+BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal, x.force, x.only_at_rest)
 BANGER_INSPECT(set_request, x.ref, x.name, x.vcpu, x.memory_mib, x.disk_bytes, x.nat, x.autostart)
 BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin, x.tty, x.rows, x.cols)
 BANGER_INSPECT(attach_request, x.vm, x.session, x.out, x.err, x.owner)

@@ -32,6 +32,18 @@ using vms_facet = caf::typed_actor<
     caf::replies_to<attach_atom, attach_request>::with<stream_ticket>,
     /// A stream of the console log: `data` on stream 1, then `eof` unless it follows. `not_found`,
     /// `ambiguous`.
-    caf::replies_to<logs_atom, logs_request>::with<stream_ticket>>;
+    caf::replies_to<logs_atom, logs_request>::with<stream_ticket>,
+    /// What a VM costs its host now. Like the reads below it waits for no operation. `not_found`,
+    /// `ambiguous`.
+    caf::replies_to<stats_atom, std::string>::with<vm_stats>,
+    /// Who listens in the guest. `not_found`, `ambiguous`, `not_running`; `timed_out`,
+    /// `disconnected`: its agent does not answer; `bad_version`: it is too old.
+    caf::replies_to<ports_atom, std::string>::with<vm_ports>,
+    /// A sign of life, at most 2 s later. A guest that does not give one is an answer, not an
+    /// error. `not_found`, `ambiguous`.
+    caf::replies_to<health_atom, std::string>::with<vm_health>,
+    /// A stream of the console: its last lines, what is added, and an end when the VMM ends.
+    /// `not_found`, `ambiguous`, `not_running`.
+    caf::replies_to<console_atom, std::string>::with<stream_ticket>>;
 
 } // namespace banger::messages

@@ -164,7 +164,7 @@ expected<ground> prepare(options& o) {
 // on it.
 struct house {
   work::pool workers{2};
-  work::pool clerks{2};   ///< what is quick with images, so that it never waits for the others
+  work::pool clerks{2};   ///< what is quick: images, figures of VMs; it never waits for the others
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
@@ -188,7 +188,8 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             image::spawn_images(system, crew),
             &h.loop,
             h.streams.get(),
-            &h.workers};
+            &h.workers,
+            &h.clerks};
   return {};
 }
 

@@ -164,6 +164,8 @@ bool agent_channel::take_control(const header& h, std::string_view payload) {
   case frame_type::configured: return tell<event::configured, guest::configured_body>(payload);
   case frame_type::grown: return tell<event::grown, guest::grown_body>(payload);
   case frame_type::booted: return tell<event::booted, guest::booted_body>(payload);
+  case frame_type::ports: return tell<event::ports, guest::ports_body>(payload);
+  case frame_type::health: return tell<event::health, guest::health_body>(payload);
   case frame_type::failed: return tell<event::refused, guest::failed_body>(payload);
   case frame_type::stopping: on_.on_event(event::stopping{}); return true;
   case frame_type::log: on_.on_log(payload); return true;

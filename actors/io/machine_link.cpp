@@ -47,6 +47,9 @@ public:
   }
   void grow(guest::disk_body disk) override { request(frame_type::grow, guest::encode(disk)); }
   void await_boot() override { request(frame_type::await_boot, {}); }
+  void ask(frame_type what, std::uint64_t number) override {
+    request(what, guest::encode(guest::question_body{number}));
+  }
   void poweroff() override { request(frame_type::poweroff, {}); }
   void acpi_powerdown() override { command("system_powerdown"); }
   void quit() override { command("quit"); }

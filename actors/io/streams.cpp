@@ -230,6 +230,9 @@ public:
   std::string offer_log(std::filesystem::path file, bool follow) override {
     return offer(log_stream(server_->loop(), std::move(file), follow));
   }
+  std::string offer_console(std::filesystem::path file, unique_fd process) override {
+    return offer(console_stream(server_->loop(), std::move(file), std::move(process)));
+  }
   void stats(std::function<void(stream_stats)> f) override {
     server_->loop().post([s = server_, f = std::move(f)] { f(s->stats()); });
   }

@@ -277,6 +277,10 @@ machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_sta
       [&m](open_atom, const messages::exec_request& request) { return m.open(request); },
       [&m](open_atom, const messages::attach_request& request) { return m.open(request); },
       [](const work::thunk& t) { t.run(); },
+      [&m](messages::stats_atom, const record_ptr& vm) { return m.stats(vm); },
+      [&m](messages::ports_atom, const record_ptr& vm) { return m.ports(vm); },
+      [&m](messages::health_atom, const record_ptr& vm) { return m.health(vm); },
+      [&m](messages::console_atom, const record_ptr& vm) { return m.console(vm); },
   };
 }
 

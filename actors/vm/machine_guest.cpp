@@ -210,6 +210,8 @@ void machine_state::out_of_time() {
 }
 
 void machine_state::heard(io::link_event event) {
+  if (heard_answer(event))
+    return;
   if (auto* hello = std::get_if<io::event::hello>(&event))
     return heard_hello(std::move(hello->body));
   if (std::holds_alternative<io::event::console_grew>(event)) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "actors/vm/machine.hpp"
+#include "actors/vm/stats.hpp"
 
 #include <chrono>
+#include <map>
 #include <optional>
 
 namespace banger::vm {
@@ -22,6 +24,11 @@ public:
   void abort();
   void pass_on(const image::note& news);
 
+  caf::result<messages::vm_stats> stats(const record_ptr& vm);
+  caf::result<messages::vm_ports> ports(const record_ptr& vm);
+  caf::result<messages::vm_health> health(const record_ptr& vm);
+  caf::result<messages::stream_ticket> console(const record_ptr& vm);
+
 private:
   using promise = caf::typed_response_promise<record_ptr>;
   using ticket_promise = caf::typed_response_promise<messages::stream_ticket>;
@@ -30,6 +37,20 @@ private:
 
   /// What the running step waits for the guest or the hypervisor to do.
   enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, booted, exit };
+
+  /// Asked of the agent beside the step that runs. One of the two is called, once.
+  struct question {
+    guest::frame_type what{};
+    clock::time_point asked{};
+    std::function<void(const io::link_event&, std::uint64_t took_us)> heard;
+    std::function<void(const failure&)> failed;
+  };
+  void ask_guest(const record& vm, milliseconds patience, question q);
+  void put_question(std::uint64_t number, const std::string& called);
+  void give_up(std::uint64_t number, const failure& why);
+  void give_up_all(guest::frame_type what, const failure& why);
+  void heard_number(std::uint64_t number, guest::frame_type asked, const io::link_event& event);
+  bool heard_answer(const io::link_event& event);
 
   void take_up(const step_request& request);
   void dispatch(const std::string& step);
@@ -73,6 +94,12 @@ private:
     work::submit(*room_.workers, machine_actor(self_), std::move(job), std::move(then));
   }
 
+  /// For what must not wait behind the steps of others.
+  template <class Job, class Then>
+  void in_reading_pool(Job job, Then then) {
+    work::submit(*room_.readers, machine_actor(self_), std::move(job), std::move(then));
+  }
+
   machine_actor::pointer self_ = nullptr;
   machine_room room_;
   machine_listener owner_;
@@ -96,6 +123,10 @@ private:
   std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant
   milliseconds quiet_{};   ///< how long nothing may happen
   clock::time_point quiet_until_, at_the_latest_;
+  std::map<std::uint64_t, question> questions_; ///< by their numbers
+  std::uint64_t last_question_ = 0;
+  cpu_meter meter_;
+
   int pressure_ = 0; ///< of a shutdown: agent, power button, QMP, SIGKILL
 };
 

@@ -150,6 +150,14 @@ bool yields_to_force(verb v) {
   return v == verb::create || v == verb::start || v == verb::stop || v == verb::restart;
 }
 
+expected<void> check_rest(const record& now, bool busy) {
+  if (now.now != state::running && !busy)
+    return {};
+  return fail(errc::bad_request, "VM " + now.name.str() + " is not at rest",
+              busy ? "an operation of it is under way" : "it is running",
+              "`banger vm delete " + now.name.str() + "` deletes it all the same");
+}
+
 std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const failure& why,
                                       unsigned retries) {
   if (why.code != errc::timed_out || retries > 0 || !p.steps[failed].boot)

@@ -45,6 +45,7 @@ struct order {
   bool until_booted = false; ///< of what boots: the requester waits for the image's init
   int signal = 0;            ///< of a kill; 0: SIGKILL
   bool force = false;        ///< of a kill: ends what runs and waits before it
+  bool only_at_rest = false; ///< refused unless the VM is at rest when it is said
   bool boot = true;          ///< of a create; false: it is made, and left at rest
   change to = {};            ///< of a set
 };
@@ -87,6 +88,10 @@ bool yields_to_force(verb v);
 
 /// The steps of every verb, as docs/lifecycle.md shows them: a table in Markdown.
 std::string describe_steps(const step_table& table);
+
+/// `bad_request` unless the VM is at rest: it does not run, and `busy` is not set, which is for
+/// operations that run or wait.
+expected<void> check_rest(const record& now, bool busy);
 
 /// Where a boot that timed out at step `failed` begins again: its first boot step. None if it is
 /// not to be tried again.

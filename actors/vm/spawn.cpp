@@ -9,7 +9,9 @@ vm_actor::behavior_type behave(vm_state& vm) {
   return {
       [&vm](const image::note& news) { vm.hear(news); },
       [&vm](const machine_ended& end) { vm.hear(end); },
-      [&vm](order_atom, const order& wanted) { vm.take(wanted); },
+      [&vm](order_atom, const order& wanted) {
+        wanted.only_at_rest ? vm.take_at_rest(wanted) : vm.take(wanted);
+      },
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },
       [&vm](messages::show_atom) { return vm.detail(); },
       [&vm](touch_atom) { vm.touch(); },
@@ -19,6 +21,10 @@ vm_actor::behavior_type behave(vm_state& vm) {
       [&vm](messages::attach_atom, const messages::attach_request& request) {
         return vm.open(request);
       },
+      [&vm](messages::stats_atom what) { return vm.read<messages::vm_stats>(what); },
+      [&vm](messages::ports_atom what) { return vm.read<messages::vm_ports>(what); },
+      [&vm](messages::health_atom what) { return vm.read<messages::vm_health>(what); },
+      [&vm](messages::console_atom what) { return vm.read<messages::stream_ticket>(what); },
   };
 }
 

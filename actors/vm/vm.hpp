@@ -37,8 +37,12 @@ using vm_actor = machine_listener::extend<
     /// `not_running` unless it runs. Touches it.
     caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>,
     /// `not_running` unless it runs. Touches it.
-    caf::replies_to<messages::attach_atom,
-                    messages::attach_request>::with<messages::stream_ticket>>;
+    caf::replies_to<messages::attach_atom, messages::attach_request>::with<messages::stream_ticket>,
+    /// Reads, answered also in the middle of an operation: as the machine's (machine.hpp).
+    caf::replies_to<messages::stats_atom>::with<messages::vm_stats>,
+    caf::replies_to<messages::ports_atom>::with<messages::vm_ports>,
+    caf::replies_to<messages::health_atom>::with<messages::vm_health>,
+    caf::replies_to<messages::console_atom>::with<messages::stream_ticket>>;
 
 /// Spawns a machine of its own. `then`: what a daemon start found to do first.
 vm_actor spawn_vm(caf::actor_system& system, record vm, store::store_actor store,

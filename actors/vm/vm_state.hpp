@@ -26,11 +26,17 @@ public:
   void recover(recovery what);
 
   void take(order wanted);
+  void take_at_rest(order wanted);
   bool cancel(const std::string& op);
   void touch();
   messages::vm_detail detail() const;
   template <class Request>
   caf::result<messages::stream_ticket> open(const Request& request);
+  /// By the committed record and past the queue: what the machine knows, whatever it does.
+  template <class Answer, class Atom>
+  caf::result<Answer> read(Atom what) {
+    return self_->delegate(around_.machine, what, snapshot());
+  }
   void hear(const image::note& news);
   void hear(const machine_ended& end);
 

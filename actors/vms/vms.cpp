@@ -93,8 +93,9 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   const auto id = find(request.ref);
   if (!id)
     return actor::to_error(id.error());
-  return actor::answer(order(*id, {{}, *what, request.until_booted, *signal, request.force},
-                             self_->current_sender()));
+  return actor::answer(
+      order(*id, {{}, *what, request.until_booted, *signal, request.force, request.only_at_rest},
+            self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -352,6 +353,10 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](exec_atom, const exec_request& request) { return s.exec(request); },
       [&s](attach_atom, const attach_request& request) { return s.attach(request); },
       [&s](logs_atom, const logs_request& request) { return s.logs(request); },
+      [&s](stats_atom what, const std::string& ref) { return s.read<vm_stats>(what, ref); },
+      [&s](ports_atom what, const std::string& ref) { return s.read<vm_ports>(what, ref); },
+      [&s](health_atom what, const std::string& ref) { return s.read<vm_health>(what, ref); },
+      [&s](console_atom what, const std::string& ref) { return s.read<stream_ticket>(what, ref); },
       [&s](const vm_view& view) { s.changed(view); },
       [&s](const progress& news) { s.heard(news); },
       [&s](const finished& end) { s.ended(end); },

@@ -27,6 +27,13 @@ public:
   caf::result<messages::stream_ticket> exec(const messages::exec_request& request);
   caf::result<messages::stream_ticket> attach(const messages::attach_request& request);
   caf::result<messages::stream_ticket> logs(const messages::logs_request& request);
+  template <class Answer, class Atom>
+  caf::result<Answer> read(Atom what, const std::string& ref) {
+    const auto id = find(ref);
+    if (!id)
+      return actor::to_error(id.error());
+    return self_->delegate(vms_.at(*id).actor, what);
+  }
   census count() const;
   caf::result<void> drain();
 

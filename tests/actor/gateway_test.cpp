@@ -20,6 +20,7 @@ struct streams_double : io::stream_server {
     return {};
   }
   std::string offer_log(std::filesystem::path, bool) override { return {}; }
+  std::string offer_console(std::filesystem::path, unique_fd) override { return {}; }
   void stats(std::function<void(io::stream_stats)> f) override { f(now); }
 };
 

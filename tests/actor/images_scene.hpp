@@ -191,7 +191,11 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
           [](show_atom, const std::string&) { return vm_detail{}; },
           [](exec_atom, const exec_request&) { return stream_ticket{}; },
           [](attach_atom, const attach_request&) { return stream_ticket{}; },
-          [](logs_atom, const logs_request&) { return stream_ticket{}; }};
+          [](logs_atom, const logs_request&) { return stream_ticket{}; },
+          [](stats_atom, const std::string&) { return vm_stats{}; },
+          [](ports_atom, const std::string&) { return vm_ports{}; },
+          [](health_atom, const std::string&) { return vm_health{}; },
+          [](console_atom, const std::string&) { return stream_ticket{}; }};
 }
 
 inline void shelf_house::let_vms_stand_on(std::vector<vm_view> views) {

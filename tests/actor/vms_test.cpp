@@ -341,4 +341,56 @@ TEST_CASE_METHOD(town, "a VM that nobody makes use of is stopped after a while")
   }
   CHECK(list().front().state == "stopped");
   CHECK(list().back().state == "running");
-}
+  TEST_CASE_METHOD(town, "figures, ports, health and console are answered while a start hangs") {
+    s.hangs = {"hello"};
+    begin(good("otter"));
+    REQUIRE(list().front().operation == "hello");
+    const auto stats = ask<vm_stats>(vms, stats_atom::value, std::string("otter"));
+    CHECK(stats.name == "otter");
+    CHECK(stats.state == "created");
+    CHECK(stats.pid == 4711); // committed when it was launched
+    CHECK(ask<vm_ports>(vms, ports_atom::value, std::string("ott")).name == "otter");
+    CHECK(ask<vm_health>(vms, health_atom::value, std::string("otter")).name == "otter");
+    CHECK(ask<stream_ticket>(vms, console_atom::value, std::string("otter")).token == "token");
+    CHECK(list().front().operation == "hello");
+  }
+
+  TEST_CASE_METHOD(town, "reads of a VM that is not there are refused") {
+    const auto refused = [this](auto what) {
+      errc code = errc::none;
+      client->send(vms, what, std::string("nobody"));
+      scheduler.run();
+      client->receive([&](const caf::error& e) { code = actor::from_error(e).code; },
+                      caf::after(0s) >> [] { FAIL("no answer"); });
+      return code;
+    };
+    CHECK(refused(stats_atom::value) == errc::not_found);
+    CHECK(refused(ports_atom::value) == errc::not_found);
+    CHECK(refused(health_atom::value) == errc::not_found);
+    CHECK(refused(console_atom::value) == errc::not_found);
+  }
+
+  TEST_CASE_METHOD(town, "a delete of what is at rest spares a VM that was started meanwhile") {
+    const verb_request prune{"delete", "otter", false, {}, true};
+    begin(good("otter"));
+    begin(prune); // it runs
+    REQUIRE(in.ends.size() == 2);
+    CHECK(static_cast<errc>(in.ends.back().error.code) == errc::bad_request);
+    CHECK(in.ends.back().error.why == "it is running");
+    CHECK(list().size() == 1);
+    begin(verb_request{"stop", "otter"});
+    s.hangs = {"hello"};
+    begin(verb_request{"start", "otter"});
+    begin(prune); // it is about to run
+    CHECK(in.ends.back().error.why == "an operation of it is under way");
+    CHECK(in.ends.back().error.operation == in.ends.back().op);
+    CHECK(list().front().operation == "hello");
+  }
+
+  TEST_CASE_METHOD(town, "a delete of what is at rest deletes what is at rest") {
+    begin(good("otter"));
+    begin(verb_request{"stop", "otter"});
+    begin(verb_request{"delete", "otter", false, {}, true});
+    CHECK(in.ends.back().error.code == 0);
+    CHECK(list().empty());
+  }

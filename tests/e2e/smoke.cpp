@@ -100,8 +100,27 @@ TEST_CASE("vm_kill", "[vm]") {
   CHECK(h.show("box").at("state") == "stopped");
 }
 
-TEST_CASE("vm_prune", "[later]") { skip("needs `vm prune`"); }
-TEST_CASE("vm_ports", "[later]") { skip("needs `vm ports`"); }
+TEST_CASE("vm_prune", "[two-vms]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "keep"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "gone"});
+  h.good({"vm", "stop", "gone"});
+  CHECK(h.good({"vm", "prune", "-f"}) == "gone\n");
+  REQUIRE(h.list().size() == 1);
+  CHECK(h.show("keep").at("state") == "running");
+}
+
+// The row's sshd comes with ssh, its NAME.vm endpoint with names.
+TEST_CASE("vm_ports", "[vm]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
+  auto listener = h.start({"vm", "exec", "box", "--", "nc", "-l", "-p", "22"});
+  CHECK(h.eventually([&] {
+    const auto seen = h.good({"vm", "ports", "box"});
+    return seen.find(":22\n") != std::string::npos && seen.find(" nc ") != std::string::npos;
+  }));
+}
+
 TEST_CASE("nat", "[later]") { skip("needs the bridge network; user-mode NAT is tested in e2e"); }
 
 TEST_CASE("invalid_spec", "[none]") {

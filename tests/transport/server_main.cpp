@@ -76,6 +76,10 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
       [](logs_atom, const logs_request&) {
         return stream_ticket{"0", "", 0};
       },
+      [](stats_atom, const std::string&) { return vm_stats{}; },
+      [](ports_atom, const std::string&) { return vm_ports{}; },
+      [](health_atom, const std::string&) { return vm_health{}; },
+      [](console_atom, const std::string&) { return stream_ticket{}; },
   };
 }
 

@@ -259,6 +259,14 @@ TEST_CASE("the step table in docs/lifecycle.md is the one in the code") {
   CHECK(page.find(describe_steps(table)) != std::string::npos);
 }
 
+TEST_CASE("only a VM that does not run and has nothing to do is at rest") {
+  for (const auto now : {state::created, state::stopped, state::error}) {
+    CHECK(check_rest(some_vm(now), false));
+    CHECK(check_rest(some_vm(now), true).error().code == errc::bad_request);
+  }
+  CHECK(check_rest(some_vm(state::running), false).error().why == "it is running");
+}
+
 TEST_CASE("clients may ask for verbs by their names only") {
   CHECK(parse_verb("stop") == verb::stop);
   CHECK(parse_verb("delete") == verb::remove);

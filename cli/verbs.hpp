@@ -53,6 +53,9 @@ int perform(const image_list_options& asked, context& ctx);
 int perform(const image_delete_options& asked, context& ctx);
 int perform(const operations_options& asked, context& ctx);
 int perform(const operation_options& asked, context& ctx);
+int perform(const events_options& asked, context& ctx);
+int perform(const debug_actors_options& asked, context& ctx);
+int perform(const debug_crash_options& asked, context& ctx);
 int perform(const help_page& asked, context& ctx);
 
 } // namespace banger::cli

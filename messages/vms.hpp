@@ -26,6 +26,9 @@ using vms_facet = caf::typed_actor<
     caf::replies_to<attach_atom, attach_request>::with<stream_ticket>,
     /// A stream of the console log: `data` on stream 1, then `eof` unless it follows. `not_found`,
     /// `ambiguous`.
-    caf::replies_to<logs_atom, logs_request>::with<stream_ticket>>;
+    caf::replies_to<logs_atom, logs_request>::with<stream_ticket>,
+    /// Ends the VM's actor as a bug would. For tests: `unknown_method` unless the daemon was
+    /// started with BANGER_DEBUG_VERBS=1.
+    caf::replies_to<crash_atom, std::string>::with<void>>;
 
 } // namespace banger::messages

@@ -18,6 +18,7 @@ struct order {
 };
 
 using order_atom = caf::atom_constant<caf::atom("order")>;
+using machine_atom = caf::atom_constant<caf::atom("machine")>;
 
 } // namespace banger::vm
 
@@ -42,8 +43,9 @@ using vm_actor = machine_listener::extend<
     /// `not_running` unless it runs.
     caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>,
     /// `not_running` unless it runs.
-    caf::replies_to<messages::attach_atom,
-                    messages::attach_request>::with<messages::stream_ticket>>;
+    caf::replies_to<messages::attach_atom, messages::attach_request>::with<messages::stream_ticket>,
+    /// The one beside it; each ends with the other. Never waits.
+    caf::replies_to<machine_atom>::with<machine_actor>>;
 
 /// Spawns a machine of its own. `then`: what a daemon start found to do first.
 vm_actor spawn_vm(caf::actor_system& system, record vm, store::store_actor store,

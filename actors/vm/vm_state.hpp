@@ -28,6 +28,7 @@ public:
   void take(order wanted);
   bool cancel(const std::string& op);
   messages::vm_detail detail() const;
+  const machine_actor& machine() const { return around_.machine; }
   template <class Request>
   caf::result<messages::stream_ticket> open(const Request& request);
   void hear(const image::note& news);

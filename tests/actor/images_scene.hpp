@@ -189,7 +189,8 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
           [](show_atom, const std::string&) { return vm_detail{}; },
           [](exec_atom, const exec_request&) { return stream_ticket{}; },
           [](attach_atom, const attach_request&) { return stream_ticket{}; },
-          [](logs_atom, const logs_request&) { return stream_ticket{}; }};
+          [](logs_atom, const logs_request&) { return stream_ticket{}; },
+          [](crash_atom, const std::string&) {}};
 }
 
 inline void shelf_house::let_vms_stand_on(std::vector<vm_view> views) {

@@ -108,6 +108,9 @@ TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was d
   CHECK(fits(vms, logs_atom::value, logs_request{"a", true}));
   CHECK(fits(facet, status_atom::value));
   CHECK(fits(facet, halt_atom::value));
+  CHECK(fits(facet, events_atom::value, events_request{true}));
+  CHECK(fits(facet, actors_atom::value));
+  CHECK(fits(vms, crash_atom::value, std::string("a")));
   CHECK(fits(gateway, hello_atom::value, hello_request{1, "0.2.0", "abc", 7}));
   CHECK(fits(gateway, retire_atom::value, hello_request{1, "0.2.0", "abc", 7}));
 }

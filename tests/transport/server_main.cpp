@@ -74,6 +74,7 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
       [](logs_atom, const logs_request&) {
         return stream_ticket{"0", "", 0};
       },
+      [](crash_atom, const std::string&) {},
   };
 }
 
@@ -110,6 +111,10 @@ system_facet::behavior_type system_of(system_facet::pointer self) {
         return status;
       },
       [self](halt_atom) { self->quit(caf::exit_reason::user_shutdown); },
+      [](events_atom, const events_request&) {
+        return stream_ticket{"events", "", 0};
+      },
+      [](actors_atom) { return std::vector<actor_view>(3); },
   };
 }
 

@@ -75,10 +75,10 @@ expected<command> parse_events(words_of words) {
 }
 
 expected<command> parse_debug_actors(words_of words) {
-  page verb("debug actors", "[--json]",
-            "Every actor of the daemon: what waits for it, what it does and since when. One that "
-            "does not answer is shown so after half a second.",
-            help::debug_actors_examples);
+  page verb(
+      "debug actors", "[--json]",
+      "What every actor does and since when. One that is silent for half a second is shown so.",
+      help::debug_actors_examples);
   debug_actors_options options;
   verb.flag("--json", options.json, "as a JSON array");
   return read(verb, words, [&]() -> expected<command> { return options; });
@@ -86,8 +86,7 @@ expected<command> parse_debug_actors(words_of words) {
 
 expected<command> parse_debug_crash(words_of words) {
   page verb("debug crash", "VM",
-            "End a VM's actor as a bug would. For tests: refused unless the daemon was started "
-            "with BANGER_DEBUG_VERBS=1.",
+            "End a VM's actor as a bug would; for tests, in a daemon with BANGER_DEBUG_VERBS=1.",
             "");
   debug_crash_options options;
   verb.text("VM", options.ref, "a name, an id, or the beginning of either")->required();

@@ -102,9 +102,10 @@ void vms_state::died(const std::string& id, const caf::error& reason) {
                            std::to_string(restart_span.count()) + " minutes");
   e.stands = standing::returning;
   e.view.operation = "restarting";
+  const bool unborn = !e.creating.empty();
   end_operations(id, actor_died());
   actor::ask(self_, around_.recall, recall_deadline, recall_atom::value, id)
-      .then([this, id](const found_vm_ptr& found) { revive(id, *found); },
+      .then([this, id, unborn](const found_vm_ptr& found) { revive(id, *found, unborn); },
             [this, id](caf::error& why) { not_revived(id, actor::from_error(why)); });
 }
 
@@ -121,11 +122,14 @@ void vms_state::end_operations(const std::string& id, const failure& why) {
   }
 }
 
-void vms_state::revive(const std::string& id, found_vm found) {
+// A create that failed leaves no VM, also where it has not come to its first step.
+void vms_state::revive(const std::string& id, found_vm found, bool unborn) {
   const auto it = vms_.find(id);
   if (it == vms_.end())
     return;
   auto& e = it->second;
+  if (unborn && found.then == vm::recovery::keep)
+    found.then = vm::recovery::remove;
   log::info({.vm = id}, "vm_actor_restarted");
   e.stands = standing::there;
   e.view = vm::to_view(found.record);

@@ -71,7 +71,10 @@ expected<op_ticket> vms_state::make(const create_request& request,
   tell_event({"state", vms_.at(id).view.name, "created", {}});
   if (request.ephemeral)
     own(vms_.at(id), asker);
-  return order(id, {{}, vm::verb::create, request.until_booted}, asker);
+  auto begun = order(id, {{}, vm::verb::create, request.until_booted}, asker);
+  if (begun)
+    vms_.at(id).creating = begun->op;
+  return begun;
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
@@ -239,8 +242,12 @@ void vms_state::changed(const vm_view& view) {
 void vms_state::heard(const progress& news) { actor::tell(self_, around_.operations, news); }
 
 void vms_state::ended(const finished& end) {
-  if (operations_.erase(end.op) == 0)
+  const auto it = operations_.find(end.op);
+  if (it == operations_.end())
     return;
+  if (const auto vm = vms_.find(it->second); vm != vms_.end() && vm->second.creating == end.op)
+    vm->second.creating.clear();
+  operations_.erase(it);
   actor::tell(self_, around_.operations, end);
   if (operations_.empty())
     for (auto& waiting : drained_)

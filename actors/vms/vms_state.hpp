@@ -46,6 +46,7 @@ private:
     messages::vm_view view;
     caf::actor_addr owner; ///< of an ephemeral VM: who must live for it to stay
     standing stands = standing::there;
+    std::string creating; ///< the operation that makes it, until it has ended
     restart_budget deaths;
     failure trouble;                               ///< why it is over
     std::vector<std::function<void(entry&)>> held; ///< done once it is there again, or over
@@ -70,7 +71,7 @@ private:
   // Supervision (supervision.cpp).
   void died(const std::string& id, const caf::error& reason);
   void end_operations(const std::string& id, const failure& why);
-  void revive(const std::string& id, found_vm found);
+  void revive(const std::string& id, found_vm found, bool unborn);
   void not_revived(const std::string& id, const failure& why);
   void give_up(const std::string& id, const std::string& why);
   expected<void> hold(entry& e, std::function<void(entry&)> then);

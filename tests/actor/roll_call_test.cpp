@@ -8,15 +8,9 @@ using namespace banger::messages;
 
 namespace {
 
-// Takes messages and never answers: as one that is stuck in a call.
-caf::behavior stuck_behavior(caf::event_based_actor* self) {
-  self->set_default_handler(caf::skip);
-  return {[](caf::unit_t) {}};
-}
-
 struct assembly : supervised_town {
   gateway::roll whom{vms, registry, {}, {}};
-  caf::actor mute = keep(system.spawn(stuck_behavior));
+  caf::scoped_actor mute{system}; ///< takes no message: as one that is stuck in a call
 
   std::vector<actor_view> call() {
     const auto asked = keep(gateway::spawn_roll_call(system, whom));
@@ -73,13 +67,13 @@ TEST_CASE_METHOD(assembly, "every actor is there, with what it does and since wh
 
 TEST_CASE_METHOD(assembly, "who does not answer is shown so, and nobody waits for him") {
   create("otter");
-  whom.others = {{"store", caf::actor_cast<caf::strong_actor_ptr>(mute)},
+  whom.others = {{"store", caf::actor_cast<caf::strong_actor_ptr>(caf::actor(mute))},
                  {"images", caf::actor_cast<caf::strong_actor_ptr>(images)}};
   auto all = call();
   CHECK(row(all, "store").state == "silent");
   CHECK(row(all, "images").state == "ok");
   CHECK(row(all, "vm", "otter").state == "ok");
-  whom.vms = caf::actor_cast<vms::vms_actor>(mute);
+  whom.vms = caf::actor_cast<vms::vms_actor>(caf::actor(mute));
   all = call();
   CHECK(row(all, "vms").state == "silent");
   CHECK(row(all, "operations").state == "ok");
@@ -89,7 +83,7 @@ TEST_CASE("a VM whose actor is stuck is shown with what the directory knows of i
   assembly t;
   vms::surroundings around;
   around.make_vm = [&](const vm::record&, const vm::vm_listener&, vm::recovery) {
-    return caf::actor_cast<vm::vm_actor>(t.mute);
+    return caf::actor_cast<vm::vm_actor>(caf::actor(t.mute));
   };
   around.operations = t.registry;
   around.images = caf::actor_cast<image::catalogue_actor>(t.images);

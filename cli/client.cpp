@@ -291,6 +291,19 @@ expected<void> client::delete_image(const std::string& name) {
   return impl_->ask<void>(impl_->daemon.images, delete_atom::value, name);
 }
 
+expected<stream_ticket> client::open_events(bool follow) {
+  return impl_->ask<stream_ticket>(impl_->daemon.system, events_atom::value,
+                                   events_request{follow});
+}
+
+expected<std::vector<actor_view>> client::actors() {
+  return impl_->ask<std::vector<actor_view>>(impl_->daemon.system, actors_atom::value);
+}
+
+expected<void> client::crash(const std::string& vm) {
+  return impl_->ask<void>(impl_->daemon.vms, crash_atom::value, vm);
+}
+
 expected<std::vector<operation_view>> client::operations() {
   return impl_->ask<std::vector<operation_view>>(impl_->daemon.operations, list_atom::value);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "messages/base/error.hpp"
+#include "messages/events.hpp"
 #include "messages/models.hpp"
 #include "messages/reads.hpp"
 
@@ -62,6 +63,9 @@ public:
   expected<messages::op_ticket> begin(const messages::image_request& request);
   expected<std::vector<messages::image_view>> images();
   expected<void> delete_image(const std::string& name);
+  expected<messages::stream_ticket> open_events(bool follow);
+  expected<std::vector<messages::actor_view>> actors();
+  expected<void> crash(const std::string& vm);
   expected<std::vector<messages::operation_view>> operations();
   /// From now on its progress and its end are heard; what it is now.
   expected<messages::operation_view> watch(const std::string& op);

@@ -121,6 +121,31 @@ inline constexpr std::string_view config_show_examples =
   $ banger config show --json
 )";
 
+inline constexpr std::string_view events_examples =
+    R"(Examples:
+  $ banger events
+  $ banger events -f
+  $ banger events --json | grep failed
+The daemon remembers the last thousand, until it ends itself. Whoever reads too slowly is told how
+many events he has missed; nobody waits for him.
+)";
+
+inline constexpr std::string_view debug_intro =
+    R"(banger debug: for whoever looks for a bug.
+
+  $ banger debug actors                which one is stuck, at which step, and since when
+)";
+
+inline constexpr std::string_view debug_outro =
+    R"(Next: `banger daemon logs` has what led to it.
+)";
+
+inline constexpr std::string_view debug_actors_examples =
+    R"(Examples:
+  $ banger debug actors
+  $ banger debug actors --json
+)";
+
 inline constexpr std::string_view completion_examples =
     R"(Examples:
   $ source <(banger completion bash)

@@ -146,6 +146,18 @@ struct operation_options {
   bool quiet = false;
 };
 
+struct events_options {
+  bool json = false, follow = false;
+};
+
+struct debug_actors_options {
+  bool json = false;
+};
+
+struct debug_crash_options {
+  std::string ref;
+};
+
 struct config_show_options {
   bool json = false;
 };
@@ -177,7 +189,8 @@ using command =
                  daemon_stop_options, daemon_logs_options, version_options, completion_options,
                  complete_options, config_show_options, operations_options, operation_options,
                  image_build_options, image_list_options, image_delete_options, ps_options,
-                 stats_options, ports_options, health_options, console_options, prune_options>;
+                 stats_options, ports_options, health_options, console_options, prune_options,
+                 events_options, debug_actors_options, debug_crash_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -44,6 +44,9 @@ using vms_facet = caf::typed_actor<
     caf::replies_to<health_atom, std::string>::with<vm_health>,
     /// A stream of the console: its last lines, what is added, and an end when the VMM ends.
     /// `not_found`, `ambiguous`, `not_running`.
-    caf::replies_to<console_atom, std::string>::with<stream_ticket>>;
+    caf::replies_to<console_atom, std::string>::with<stream_ticket>,
+    /// Ends the VM's actor as a bug would. For tests: `unknown_method` unless the daemon was
+    /// started with BANGER_DEBUG_VERBS=1.
+    caf::replies_to<crash_atom, std::string>::with<void>>;
 
 } // namespace banger::messages

@@ -20,6 +20,12 @@ store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self
       [&file](intend_atom, const intent& i) { return actor::answer(file.intend(i)); },
       [&file](settle_atom, const vm::record_ptr& r) { return actor::answer(file.settle(*r)); },
       [&file](erase_atom, const std::string& vm) { return actor::answer(file.erase(vm)); },
+      [&file](find_atom, const std::string& vm) -> caf::result<snapshot_ptr> {
+        auto one = file.load_one(vm);
+        if (!one)
+          return actor::to_error(one.error());
+        return snapshot_ptr(std::make_shared<const snapshot>(std::move(*one)));
+      },
   };
 }
 

@@ -21,7 +21,7 @@ constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
 
 std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
   return milliseconds(
-      static_cast<std::int64_t>(static_cast<double>(t.count()) * room_.site.time_scale));
+      static_cast<std::int64_t>(static_cast<double>(t.count()) * room_->site.time_scale));
 }
 
 // -- steps in the guest ---------------------------------------------------------------------------
@@ -157,12 +157,12 @@ messages::stream_ticket machine_state::ticket(const messages::exec_request& requ
   command.tty = request.tty;
   command.rows = request.rows;
   command.cols = request.cols;
-  const auto offered = room_.streams->offer_exec(link_, std::move(command));
+  const auto offered = room_->streams->offer_exec(link_, std::move(command));
   return {offered.token, build_->vm.id.str(), offered.session};
 }
 
 messages::stream_ticket machine_state::ticket(const messages::attach_request& request) {
-  auto token = room_.streams->offer_attach(link_, request.session, {request.out, request.err});
+  auto token = room_->streams->offer_attach(link_, request.session, {request.out, request.err});
   return {std::move(token), build_->vm.id.str(), request.session};
 }
 

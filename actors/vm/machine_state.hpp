@@ -14,7 +14,9 @@ class machine_state : public actor::state_base {
 public:
   static inline const char* name = "machine";
 
-  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner);
+  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner,
+            std::shared_ptr<void> presence);
+  ~machine_state();
 
   caf::result<record_ptr> act(const step_request& request);
   caf::result<record_ptr> undo(const step_request& request);
@@ -91,7 +93,9 @@ private:
 
   template <class Job, class Then>
   void in_pool(Job job, Then then) {
-    work::submit(*room_.workers, machine_actor(self_), std::move(job), std::move(then));
+    work::submit(
+        *room_->workers, machine_actor(self_),
+        [job = std::move(job), keep = presence_]() mutable { return job(); }, std::move(then));
   }
 
   /// For what must not wait behind the steps of others.
@@ -101,7 +105,8 @@ private:
   }
 
   machine_actor::pointer self_ = nullptr;
-  machine_room room_;
+  const machine_room* room_ = nullptr;
+  std::shared_ptr<void> presence_; ///< held by what runs in the pool, too
   machine_listener owner_;
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then

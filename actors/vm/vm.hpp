@@ -11,6 +11,7 @@ namespace banger::vm {
 
 using order_atom = caf::atom_constant<caf::atom("order")>;
 using touch_atom = caf::atom_constant<caf::atom("vmtouch")>;
+using machine_atom = caf::atom_constant<caf::atom("machine")>;
 
 } // namespace banger::vm
 
@@ -42,7 +43,9 @@ using vm_actor = machine_listener::extend<
     caf::replies_to<messages::stats_atom>::with<messages::vm_stats>,
     caf::replies_to<messages::ports_atom>::with<messages::vm_ports>,
     caf::replies_to<messages::health_atom>::with<messages::vm_health>,
-    caf::replies_to<messages::console_atom>::with<messages::stream_ticket>>;
+    caf::replies_to<messages::console_atom>::with<messages::stream_ticket>,
+    /// The one beside it; each ends with the other. Never waits.
+    caf::replies_to<machine_atom>::with<machine_actor>>;
 
 /// Spawns a machine of its own. `then`: what a daemon start found to do first.
 vm_actor spawn_vm(caf::actor_system& system, record vm, store::store_actor store,

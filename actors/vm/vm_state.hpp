@@ -30,6 +30,7 @@ public:
   bool cancel(const std::string& op);
   void touch();
   messages::vm_detail detail() const;
+  const machine_actor& machine() const { return around_.machine; }
   template <class Request>
   caf::result<messages::stream_ticket> open(const Request& request);
   /// By the committed record and past the queue: what the machine knows, whatever it does.

@@ -195,7 +195,8 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
           [](stats_atom, const std::string&) { return vm_stats{}; },
           [](ports_atom, const std::string&) { return vm_ports{}; },
           [](health_atom, const std::string&) { return vm_health{}; },
-          [](console_atom, const std::string&) { return stream_ticket{}; }};
+          [](console_atom, const std::string&) { return stream_ticket{}; },
+          [](crash_atom, const std::string&) {}};
 }
 
 inline void shelf_house::let_vms_stand_on(std::vector<vm_view> views) {

@@ -64,7 +64,8 @@ store::store_actor::behavior_type write_down(store::store_actor::pointer,
       [=](store::save_atom, const vm::record_ptr& r) { words->push_back("save " + state(r)); },
       [=](store::intend_atom, const store::intent& i) { words->push_back("intend " + i.step); },
       [=](store::settle_atom, const vm::record_ptr& r) { words->push_back("settle " + state(r)); },
-      [=](store::erase_atom, const std::string&) { words->emplace_back("erase"); }};
+      [=](store::erase_atom, const std::string&) { words->emplace_back("erase"); },
+      [](store::find_atom, const std::string&) { return store::snapshot_ptr(); }};
 }
 
 const std::vector<std::string> whole_start = {"do image",     "do folder", "do root-disk",

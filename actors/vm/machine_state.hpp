@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/vm/machine.hpp"
+#include "actors/work/failpoint.hpp"
 
 #include <chrono>
 #include <optional>
@@ -32,6 +33,7 @@ private:
   enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, booted, exit };
 
   void take_up(const step_request& request);
+  expected<void> pass(const step_request& request, work::moment here, work::moment afterwards);
   void dispatch(const std::string& step);
   void get_image();
   void run_host_step(const host_step& step);
@@ -79,6 +81,10 @@ private:
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
   std::optional<promise> answer_; ///< of the step that runs
+  struct {
+    std::string verb, step;
+    work::moment at = work::moment::after;
+  } leaving_; ///< for failpoints: where the end of that step is
   std::stop_source stop_;
   bool aborted_ = false;
 

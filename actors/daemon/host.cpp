@@ -123,6 +123,45 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
   return found;
 }
 
+namespace {
+
+// A row that could not be read is told by itself; the VM's folder is not a stranger for it.
+bool known(const store::snapshot& recorded, const std::string& id) {
+  return std::any_of(recorded.vms.begin(), recorded.vms.end(),
+                     [&](const auto& vm) { return vm.id.str() == id; }) ||
+         std::any_of(recorded.quarantined.begin(), recorded.quarantined.end(),
+                     [&](const auto& row) { return row.starts_with(id + ":"); });
+}
+
+std::string describe_stranger(const fs::path& folder) {
+  auto line = "the database knows no VM " + folder.filename().string() + ", but there is " +
+              folder.string();
+  const auto process = hypervisor::recorded_process(folder);
+  if (process && hypervisor::alive(*process))
+    line += ", and its hypervisor runs: pid " + std::to_string(process->pid);
+  return line;
+}
+
+} // namespace
+
+std::vector<std::string> damaged_intents(const store::snapshot& recorded) {
+  std::vector<std::string> lines;
+  for (const auto& i : recorded.unfinished)
+    if (!vm::parse_verb(i.verb) || !vm_id::parse(i.vm))
+      lines.push_back("the journal has a damaged row: operation '" + i.op.substr(0, 32) +
+                      "', verb '" + i.verb.substr(0, 32) + "', VM '" + i.vm.substr(0, 32) + "'");
+  return lines;
+}
+
+std::vector<std::string> strangers(const store::snapshot& recorded, const fs::path& vms) {
+  std::vector<std::string> lines;
+  std::error_code ignored;
+  for (const auto& folder : fs::directory_iterator(vms, ignored))
+    if (const auto id = folder.path().filename().string(); vm_id::parse(id) && !known(recorded, id))
+      lines.push_back(describe_stranger(folder.path()));
+  return lines;
+}
+
 host_limits limits_of_host() {
   host_limits limits;
   limits.cpus = std::max(1U, std::thread::hardware_concurrency());

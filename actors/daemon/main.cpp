@@ -6,6 +6,7 @@
 #include "actors/io/line_feed.hpp"
 #include "actors/io/reactor.hpp"
 #include "actors/vms/recall.hpp"
+#include "actors/work/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/transport.hpp"
 
@@ -133,6 +134,8 @@ struct ground {
 
 expected<ground> prepare(options& o) {
   ground g;
+  if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
+    return tl::unexpected(ok.error());
   auto settings = read_config(o);
   if (!settings)
     return tl::unexpected(settings.error());
@@ -157,6 +160,10 @@ expected<ground> prepare(options& o) {
     return tl::unexpected(recorded.error());
   for (const auto& row : recorded->quarantined)
     log::error({}, "row_quarantined", {{"text", row}});
+  for (const auto& line : damaged_intents(*recorded))
+    log::error({}, "row_quarantined", {{"text", line}});
+  for (const auto& line : strangers(*recorded, g.found.site.vms))
+    log::error({}, "unknown_vm", {{"text", line}});
   g.all_rows_read = recorded->quarantined.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
   g.database.emplace(std::move(*db));

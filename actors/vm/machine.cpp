@@ -41,9 +41,17 @@ caf::result<record_ptr> machine_state::act(const step_request& request) {
   answer_ = answer;
   if (aborted_)
     finish(fail(errc::cancelled, "cancelled before " + request.name));
+  else if (auto ok = pass(request, work::moment::before, work::moment::after); !ok)
+    finish(std::move(ok));
   else
     dispatch(request.name);
   return answer;
+}
+
+expected<void> machine_state::pass(const step_request& request, work::moment here,
+                                   work::moment afterwards) {
+  leaving_ = {std::string(to_string(request.for_verb)), request.name, afterwards};
+  return work::pass(leaving_.verb, leaving_.step, here);
 }
 
 void machine_state::take_up(const step_request& request) {
@@ -86,6 +94,8 @@ caf::result<record_ptr> machine_state::undo(const step_request& request) {
   take_up(request);
   auto answer = self_->make_response_promise<record_ptr>();
   answer_ = answer;
+  // An undo never fails, so this one can only be where the daemon dies.
+  static_cast<void>(pass(request, work::moment::before_undo, work::moment::after_undo));
   if (request.name == "launch") {
     kill();
   } else if (const auto* mine = find_host_step(request.name)) {
@@ -118,6 +128,8 @@ void machine_state::finish(expected<void> outcome) {
   if (!answer_)
     return;
   auto answer = *std::exchange(answer_, std::nullopt);
+  if (outcome)
+    outcome = work::pass(leaving_.verb, leaving_.step, leaving_.at);
   if (outcome)
     answer.deliver(std::make_shared<const record>(build_->vm));
   else

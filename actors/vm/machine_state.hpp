@@ -3,6 +3,7 @@
 
 #include "actors/vm/machine.hpp"
 #include "actors/vm/stats.hpp"
+#include "actors/work/failpoint.hpp"
 
 #include <chrono>
 #include <map>
@@ -55,6 +56,7 @@ private:
   bool heard_answer(const io::link_event& event);
 
   void take_up(const step_request& request);
+  expected<void> pass(const step_request& request, work::moment here, work::moment afterwards);
   void dispatch(const std::string& step);
   void get_image();
   void run_host_step(const host_step& step);
@@ -111,6 +113,10 @@ private:
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
   std::optional<promise> answer_; ///< of the step that runs
+  struct {
+    std::string verb, step;
+    work::moment at = work::moment::after;
+  } leaving_; ///< for failpoints: where the end of that step is
   std::stop_source stop_;
   bool aborted_ = false;
 

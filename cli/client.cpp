@@ -243,6 +243,14 @@ expected<op_ticket> client::begin(const verb_request& request) {
   return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
 }
 
+expected<op_ticket> client::begin(const set_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
+}
+
+expected<void> client::touch(const std::string& ref) {
+  return impl_->ask<void>(impl_->daemon.vms, touch_atom::value, ref);
+}
+
 expected<stream_ticket> client::exec(const exec_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, exec_atom::value, request);
 }
@@ -281,6 +289,19 @@ expected<std::vector<image_view>> client::images() {
 
 expected<void> client::delete_image(const std::string& name) {
   return impl_->ask<void>(impl_->daemon.images, delete_atom::value, name);
+}
+
+expected<stream_ticket> client::open_events(bool follow) {
+  return impl_->ask<stream_ticket>(impl_->daemon.system, events_atom::value,
+                                   events_request{follow});
+}
+
+expected<std::vector<actor_view>> client::actors() {
+  return impl_->ask<std::vector<actor_view>>(impl_->daemon.system, actors_atom::value);
+}
+
+expected<void> client::crash(const std::string& vm) {
+  return impl_->ask<void>(impl_->daemon.vms, crash_atom::value, vm);
 }
 
 expected<std::vector<operation_view>> client::operations() {

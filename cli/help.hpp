@@ -121,6 +121,31 @@ inline constexpr std::string_view config_show_examples =
   $ banger config show --json
 )";
 
+inline constexpr std::string_view events_examples =
+    R"(Examples:
+  $ banger events
+  $ banger events -f
+  $ banger events --json | grep failed
+The daemon remembers the last thousand, until it ends itself. Whoever reads too slowly is told how
+many events he has missed; nobody waits for him.
+)";
+
+inline constexpr std::string_view debug_intro =
+    R"(banger debug: for whoever looks for a bug.
+
+  $ banger debug actors                which one is stuck, at which step, and since when
+)";
+
+inline constexpr std::string_view debug_outro =
+    R"(Next: `banger daemon logs` has what led to it.
+)";
+
+inline constexpr std::string_view debug_actors_examples =
+    R"(Examples:
+  $ banger debug actors
+  $ banger debug actors --json
+)";
+
 inline constexpr std::string_view completion_examples =
     R"(Examples:
   $ source <(banger completion bash)
@@ -177,8 +202,31 @@ inline constexpr std::string_view kill_examples =
     R"(Examples:
   $ banger vm kill box
   $ banger vm kill --signal TERM box web
+  $ banger vm kill --force box
 The default is KILL, as if the power failed. TERM, too, lets only the hypervisor end in order, not
-the guest: what the guest has not written is lost. Use it when `banger vm stop box` hangs.
+the guest: what the guest has not written is lost. Use it when `banger vm stop box` hangs; with
+--force it does not wait for that stop (or start, or restart) but ends it, and whatever waits.
+)";
+
+inline constexpr std::string_view set_examples =
+    R"(Examples:
+  $ banger vm stop box && banger vm set box --vcpu 2 --memory 2G && banger vm start box
+  $ banger vm set box --disk-size 20G       a disk only grows
+  $ banger vm set box --autostart           also while it runs
+Sizes and network belong to a machine that runs: stop the VM to change them.
+)";
+
+inline constexpr std::string_view rename_examples =
+    R"(Examples:
+  $ banger vm rename box build-box
+The guest is told its new name at its next start.
+)";
+
+inline constexpr std::string_view touch_examples =
+    R"(Examples:
+  $ banger vm touch box
+With `auto_stop_stale_after` in config.toml a VM in which nobody runs a command is stopped after a
+while. This counts as a command; `vm show` and `vm list` do not.
 )";
 
 inline constexpr std::string_view ps_examples =

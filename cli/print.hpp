@@ -3,6 +3,7 @@
 
 #include "messages/base/error.hpp"
 #include "messages/base/version.hpp"
+#include "messages/events.hpp"
 #include "messages/models.hpp"
 #include "messages/reads.hpp"
 
@@ -40,6 +41,9 @@ std::string operations_table(const std::vector<messages::operation_view>& all,
 std::string stats_table(const std::vector<messages::vm_stats>& all);
 std::string ports_table(const std::vector<messages::vm_ports>& all);
 std::string health_table(const std::vector<messages::vm_health>& all);
+/// One event (docs/events.md) as a line for people; as it is, if it cannot be read.
+std::string event_line(std::string_view json);
+std::string actors_table(const std::vector<messages::actor_view>& all);
 /// Every stage with its time, then the sum of our own and of all.
 std::string timing_table(const std::vector<messages::stage_time>& stages);
 
@@ -57,6 +61,7 @@ std::string operations_json(const std::vector<messages::operation_view>& all);
 std::string stats_json(const std::vector<messages::vm_stats>& all, bool one_line = false);
 std::string ports_json(const std::vector<messages::vm_ports>& all);
 std::string health_json(const std::vector<messages::vm_health>& all);
+std::string actors_json(const std::vector<messages::actor_view>& all);
 std::string no_daemon_json();
 std::string version_json(const build_info& build);
 

@@ -31,7 +31,7 @@ std::string answer() {
 }
 
 bool agreed(const std::vector<vm_view>& vms) {
-  note(vm_table(vms, now_ms()));
+  note(vm_table(vms, unix_ms()));
   note("Delete " + std::string(vms.size() == 1 ? "this VM" : "these VMs") +
        " and their disks, for good? [y/N] ");
   const auto said = answer();

@@ -66,7 +66,7 @@ int perform(const ps_options& asked, context& ctx) {
   const auto vms = wanted(*all, asked);
   if (asked.quiet)
     return print(ctx, id_lines(vms));
-  return print(ctx, asked.json ? vms_json(vms) : vm_table(vms, now_ms()));
+  return print(ctx, asked.json ? vms_json(vms) : vm_table(vms, unix_ms()));
 }
 
 int perform(const ports_options& asked, context& ctx) {

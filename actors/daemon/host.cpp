@@ -1,6 +1,7 @@
 #include "actors/daemon/host.hpp"
 
 #include "actors/hypervisor/launcher.hpp"
+#include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/proving.hpp"
 #include "actors/storage/files.hpp"
 #include "actors/storage/process.hpp"
@@ -102,8 +103,11 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
     const auto is_alive = [](const auto& p) { return p.pid != 0 && hypervisor::alive(p); };
     // A crash between the start of a hypervisor and its record leaves this file as the only trace.
     if (!is_alive(vm.machine.process))
-      vm.machine.process =
-          hypervisor::recorded_process(vms / vm.id.str()).value_or(hypervisor::process_id{});
+      if (auto traced = hypervisor::recorded_process(vms / vm.id.str());
+          traced && is_alive(*traced))
+        vm.machine.process = *traced;
+    const auto& boot_id = vm.machine.process.boot_id;
+    const bool rebooted = !boot_id.empty() && boot_id != hypervisor::host_boot_id();
     const bool lives = is_alive(vm.machine.process);
     if (!lives)
       vm.machine.process = {};
@@ -113,10 +117,49 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
     if (cut_off != recorded.unfinished.end())
       if (auto parsed = vm::parse_verb(cut_off->verb))
         verb = *parsed;
-    const auto then = vm::recover(vm, verb, lives);
+    const auto then = vm::recover(vm, {verb, lives, rebooted});
     found.push_back({std::move(vm), then});
   }
   return found;
+}
+
+namespace {
+
+// A row that could not be read is told by itself; the VM's folder is not a stranger for it.
+bool known(const store::snapshot& recorded, const std::string& id) {
+  return std::any_of(recorded.vms.begin(), recorded.vms.end(),
+                     [&](const auto& vm) { return vm.id.str() == id; }) ||
+         std::any_of(recorded.quarantined.begin(), recorded.quarantined.end(),
+                     [&](const auto& row) { return row.starts_with(id + ":"); });
+}
+
+std::string describe_stranger(const fs::path& folder) {
+  auto line = "the database knows no VM " + folder.filename().string() + ", but there is " +
+              folder.string();
+  const auto process = hypervisor::recorded_process(folder);
+  if (process && hypervisor::alive(*process))
+    line += ", and its hypervisor runs: pid " + std::to_string(process->pid);
+  return line;
+}
+
+} // namespace
+
+std::vector<std::string> damaged_intents(const store::snapshot& recorded) {
+  std::vector<std::string> lines;
+  for (const auto& i : recorded.unfinished)
+    if (!vm::parse_verb(i.verb) || !vm_id::parse(i.vm))
+      lines.push_back("the journal has a damaged row: operation '" + i.op.substr(0, 32) +
+                      "', verb '" + i.verb.substr(0, 32) + "', VM '" + i.vm.substr(0, 32) + "'");
+  return lines;
+}
+
+std::vector<std::string> strangers(const store::snapshot& recorded, const fs::path& vms) {
+  std::vector<std::string> lines;
+  std::error_code ignored;
+  for (const auto& folder : fs::directory_iterator(vms, ignored))
+    if (const auto id = folder.path().filename().string(); vm_id::parse(id) && !known(recorded, id))
+      lines.push_back(describe_stranger(folder.path()));
+  return lines;
 }
 
 host_limits limits_of_host() {

@@ -33,6 +33,16 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
 std::vector<vms::found_vm> take_stock(const store::snapshot& recorded,
                                       const std::filesystem::path& vms);
 
+/// Rows of the journal that cannot be read, a line each. They are set aside: what becomes of their
+/// VM, the evidence on the host decides.
+std::vector<std::string> damaged_intents(const store::snapshot& recorded);
+
+/// Folders of VMs that the database does not know, as after an older copy of it was put back: a
+/// line each, with the hypervisor if it runs. They are named and left alone, since a newer copy may
+/// come.
+std::vector<std::string> strangers(const store::snapshot& recorded,
+                                   const std::filesystem::path& vms);
+
 host_limits limits_of_host();
 
 /// BANGER_INIT, else banger-init beside our own program or, once installed, in ../libexec/banger.

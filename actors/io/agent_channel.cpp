@@ -207,14 +207,14 @@ void agent_channel::unwatch() {
   loop_.unwatch(socket_.get());
 }
 
-void agent_channel::end(const std::string& why) {
+void agent_channel::end(const std::string& why, bool cut) {
   unwatch();
   loop_.cancel(std::exchange(orphans_timer_, 0));
   loop_.cancel(std::exchange(sync_timer_, 0));
   socket_.reset();
   unsent_.clear();
   for (auto& [id, sink] : std::exchange(sessions_, {}))
-    sink->on_lost(why);
+    cut ? sink->on_cut() : sink->on_lost(why);
 }
 
 bool agent_channel::request(frame_type type, std::string_view payload) {

@@ -70,6 +70,7 @@ public:
   virtual void quit() = 0;           ///< by QMP quit
   virtual void kill() = 0;           ///< SIGKILL by pidfd
   virtual void close() = 0;          ///< lets go of everything; the VM lives on
+  virtual void cut() = 0;            ///< as `close`, but clients of commands may attach again
 };
 
 /// Takes the descriptors over. `console_log` is bounded: 1 MiB, then moved to `console_log`.1.

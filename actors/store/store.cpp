@@ -1,5 +1,7 @@
 #include "actors/store/store.hpp"
 
+#include "actors/work/failpoint.hpp"
+
 namespace banger::store {
 
 namespace {
@@ -9,6 +11,16 @@ struct store_state : actor::state_base {
   std::unique_ptr<database> db;
 };
 
+template <class Commit>
+caf::result<void> commit(std::string_view what, Commit act) {
+  if (auto ok = work::pass("store", what, work::moment::before); !ok)
+    return actor::answer(std::move(ok));
+  auto done = act();
+  if (done)
+    done = work::pass("store", what, work::moment::after);
+  return actor::answer(std::move(done));
+}
+
 store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self,
                                  const std::shared_ptr<database>& db) {
   static_assert(actor::sound_state<store_state>);
@@ -16,10 +28,24 @@ store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self
   self->state.db = std::make_unique<database>(std::move(*db));
   auto& file = *self->state.db;
   return {
-      [&file](save_atom, const vm::record_ptr& r) { return actor::answer(file.save(*r)); },
-      [&file](intend_atom, const intent& i) { return actor::answer(file.intend(i)); },
-      [&file](settle_atom, const vm::record_ptr& r) { return actor::answer(file.settle(*r)); },
-      [&file](erase_atom, const std::string& vm) { return actor::answer(file.erase(vm)); },
+      [&file](save_atom, const vm::record_ptr& r) {
+        return commit("save", [&] { return file.save(*r); });
+      },
+      [&file](intend_atom, const intent& i) {
+        return commit("intend", [&] { return file.intend(i); });
+      },
+      [&file](settle_atom, const vm::record_ptr& r) {
+        return commit("settle", [&] { return file.settle(*r); });
+      },
+      [&file](erase_atom, const std::string& vm) {
+        return commit("erase", [&] { return file.erase(vm); });
+      },
+      [&file](find_atom, const std::string& vm) -> caf::result<snapshot_ptr> {
+        auto one = file.load_one(vm);
+        if (!one)
+          return actor::to_error(one.error());
+        return snapshot_ptr(std::make_shared<const snapshot>(std::move(*one)));
+      },
   };
 }
 

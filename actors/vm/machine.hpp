@@ -15,7 +15,8 @@ struct step_request {
   std::string name; ///< of the step
   verb for_verb = verb::start;
   record_ptr vm;
-  int signal = 0; ///< of a kill; 0: SIGKILL
+  int signal = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most{60}; ///< as its step has it
 };
 
 /// The hypervisor ended by itself.
@@ -73,9 +74,12 @@ struct machine_room {
   io::stream_server* streams = nullptr;
   work::pool* workers = nullptr;
   work::pool* readers = nullptr; ///< for what is quick and must not wait for `workers`
+  /// Something to be held by whoever works for this VM (id), until he has let go of everything.
+  std::function<std::shared_ptr<void>(const std::string& vm)> attend = {};
 };
 
+/// `room` must outlive it, and what it has begun in the pool.
 machine_actor spawn_machine(caf::actor_system& system, const machine_room& room,
-                            machine_listener owner);
+                            machine_listener owner, std::shared_ptr<void> presence = {});
 
 } // namespace banger::vm

@@ -88,7 +88,7 @@ messages::vm_health no_sign(const record& vm, const failure& why) {
 caf::result<messages::vm_stats> machine_state::stats(const record_ptr& vm) {
   auto answer = self_->make_response_promise<messages::vm_stats>();
   in_reading_pool([process = vm->machine.process,
-                   folder = room_.site.vms / vm->id.str()] { return read_usage(process, folder); },
+                   folder = room_->site.vms / vm->id.str()] { return read_usage(process, folder); },
                   [this, vm, answer](const usage& now) mutable {
                     answer.deliver(to_stats(*vm, now, meter_.look(now)));
                   });
@@ -102,8 +102,8 @@ caf::result<messages::stream_ticket> machine_state::console(const record_ptr& vm
                     const auto id = vm->id.str();
                     if (process)
                       answer.deliver(messages::stream_ticket{
-                          room_.streams->offer_console(room_.site.vms / id / "console.log",
-                                                       std::move(*process)),
+                          room_->streams->offer_console(room_->site.vms / id / "console.log",
+                                                        std::move(*process)),
                           id, 0});
                     else
                       answer.deliver(actor::to_error(not_running(*vm)));
@@ -117,7 +117,7 @@ caf::result<messages::vm_ports> machine_state::ports(const record_ptr& vm) {
   auto answer = self_->make_response_promise<messages::vm_ports>();
   const auto heard = [this, vm, answer](const io::link_event& event, std::uint64_t) mutable {
     answer.deliver(to_ports(*vm, std::get<io::event::ports>(event).body,
-                            room_.site.driver->network().address));
+                            room_->site.driver->network().address));
   };
   const auto failed = [answer](const failure& why) mutable {
     answer.deliver(actor::to_error(why));

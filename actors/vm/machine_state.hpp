@@ -3,6 +3,7 @@
 
 #include "actors/vm/machine.hpp"
 #include "actors/vm/stats.hpp"
+#include "actors/work/failpoint.hpp"
 
 #include <chrono>
 #include <map>
@@ -14,7 +15,9 @@ class machine_state : public actor::state_base {
 public:
   static inline const char* name = "machine";
 
-  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner);
+  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner,
+            std::shared_ptr<void> presence);
+  ~machine_state();
 
   caf::result<record_ptr> act(const step_request& request);
   caf::result<record_ptr> undo(const step_request& request);
@@ -53,6 +56,7 @@ private:
   bool heard_answer(const io::link_event& event);
 
   void take_up(const step_request& request);
+  expected<void> pass(const step_request& request, work::moment here, work::moment afterwards);
   void dispatch(const std::string& step);
   void get_image();
   void run_host_step(const host_step& step);
@@ -91,7 +95,9 @@ private:
 
   template <class Job, class Then>
   void in_pool(Job job, Then then) {
-    work::submit(*room_.workers, machine_actor(self_), std::move(job), std::move(then));
+    work::submit(
+        *room_->workers, machine_actor(self_),
+        [job = std::move(job), keep = presence_]() mutable { return job(); }, std::move(then));
   }
 
   /// For what must not wait behind the steps of others.
@@ -101,19 +107,25 @@ private:
   }
 
   machine_actor::pointer self_ = nullptr;
-  machine_room room_;
+  const machine_room* room_ = nullptr;
+  std::shared_ptr<void> presence_; ///< held by what runs in the pool, too
   machine_listener owner_;
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
   std::optional<promise> answer_; ///< of the step that runs
+  struct {
+    std::string verb, step;
+    work::moment at = work::moment::after;
+  } leaving_; ///< for failpoints: where the end of that step is
   std::stop_source stop_;
   bool aborted_ = false;
 
   std::shared_ptr<io::machine_link> link_;
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
-  int signal_ = 0;        ///< of a kill; 0: SIGKILL
-  bool stopping_ = false; ///< the guest said that it goes down
+  int signal_ = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most_{60}; ///< for the step that runs, before it is scaled
+  bool stopping_ = false;            ///< the guest said that it goes down
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
   std::vector<std::function<void()>> opens_; ///< until it is heard

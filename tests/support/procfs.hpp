@@ -10,8 +10,8 @@
 
 namespace banger::test {
 
-/// Running processes (no zombies) with this text in their command line or environment, not
-/// ourselves.
+/// Running processes (no zombies) with this text in their command line, their environment or the
+/// path of a file that they have open; not ourselves.
 std::vector<pid_t> processes_with(std::string_view text);
 
 bool alive(pid_t pid);

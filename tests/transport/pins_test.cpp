@@ -103,6 +103,8 @@ TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was d
   CHECK(fits(vms, begin_atom::value,
              verb_request{.verb = "delete", .ref = "a", .only_at_rest = true}));
   CHECK(fits(vms, attach_atom::value, attach_request{"a", 1, 2, 3, true}));
+  CHECK(fits(vms, begin_atom::value, set_request{"a", "b", 1, 2, 3, 1, -1}));
+  CHECK(fits(vms, touch_atom::value, std::string("a")));
   CHECK(fits(vms, list_atom::value));
   CHECK(fits(vms, show_atom::value, std::string(70'000, 'x')));
   CHECK(fits(vms, exec_atom::value, exec));
@@ -113,6 +115,9 @@ TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was d
   CHECK(fits(vms, console_atom::value, std::string("a")));
   CHECK(fits(facet, status_atom::value));
   CHECK(fits(facet, halt_atom::value));
+  CHECK(fits(facet, events_atom::value, events_request{true}));
+  CHECK(fits(facet, actors_atom::value));
+  CHECK(fits(vms, crash_atom::value, std::string("a")));
   CHECK(fits(gateway, hello_atom::value, hello_request{1, "0.2.0", "abc", 7}));
   CHECK(fits(gateway, retire_atom::value, hello_request{1, "0.2.0", "abc", 7}));
 }
@@ -122,9 +127,9 @@ TEST_CASE_METHOD(pins, "what is not in the interface has no shape that fits") {
   CHECK_FALSE(fits(vms, caf::exit_msg{nullptr, caf::exit_reason::kill}));
   CHECK_FALSE(fits(vms, caf::make_message(1)));
   CHECK_FALSE(fits(facet, caf::sys_atom::value, caf::get_atom::value, std::string("info")));
-  CHECK(vms.size() == 11);
+  CHECK(vms.size() == 14);
   CHECK(gateway.size() == 2);
-  CHECK(facet.size() == 2);
+  CHECK(facet.size() == 4);
 }
 
 TEST_CASE_METHOD(pins, "every type that travels can be named by CAF") {

@@ -1,0 +1,45 @@
+// The rows of the crash matrix, generated from the rules and the step tables: a new step has its
+// rows by itself, and a new verb does not compile until it is told here how it is tried.
+#pragma once
+
+#include "actors/vm/capability.hpp"
+#include "actors/work/failpoint.hpp"
+
+#include <string>
+#include <vector>
+
+namespace banger::crash {
+
+using words = std::vector<std::string>;
+
+inline constexpr auto gone = ""; ///< as a state: there is no such VM
+
+/// How a verb is tried on the VM `x`.
+struct trial {
+  std::vector<words> before; ///< makes the old state
+  std::string cut_off;       ///< a failpoint that ends what is said last before the verb; or empty
+  words command;             ///< empty: a daemon does it by itself when it starts
+  std::string old_state, new_state;
+};
+trial trial_of(vm::verb v);
+
+/// All that the rules know.
+std::vector<vm::verb> verbs();
+
+/// A moment that the machine comes by in this verb.
+struct row {
+  vm::verb what{};
+  std::string step;
+  work::moment at = work::moment::before;
+};
+/// Each step, before and after.
+std::vector<row> rows_of(vm::verb v);
+/// Each step that is undone when the last one fails, before and after its undo.
+std::vector<row> undo_rows_of(vm::verb v);
+
+/// "create/launch/before:kill". Of an undo: with the failure that leads there.
+std::string failpoint_of(const row& r, std::string_view mishap);
+/// The k-th commit: "store/*/before#3:kill".
+std::string commit_failpoint(work::moment at, unsigned k, std::string_view mishap);
+
+} // namespace banger::crash

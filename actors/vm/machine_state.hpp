@@ -103,7 +103,7 @@ private:
   /// For what must not wait behind the steps of others.
   template <class Job, class Then>
   void in_reading_pool(Job job, Then then) {
-    work::submit(*room_.readers, machine_actor(self_), std::move(job), std::move(then));
+    work::submit(*room_->readers, machine_actor(self_), std::move(job), std::move(then));
   }
 
   machine_actor::pointer self_ = nullptr;

@@ -118,6 +118,8 @@ expected<snapshot> database::load() {
     while (open.executeStep())
       all.unfinished.push_back({open.getColumn(0).getString(), open.getColumn(1).getString(),
                                 open.getColumn(2).getString(), open.getColumn(3).getString()});
+    // What was cut off before its VM was recorded has done nothing.
+    db_->exec("DELETE FROM journal WHERE vm NOT IN (SELECT id FROM vms)");
     return all;
   });
 }

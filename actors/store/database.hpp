@@ -47,6 +47,7 @@ public:
   database& operator=(database&&) noexcept;
   ~database();
 
+  /// All there is; then forgets what the journal says of VMs that are not there.
   expected<snapshot> load();
   expected<void> save(const vm::record& r);
   expected<void> intend(const intent& i);

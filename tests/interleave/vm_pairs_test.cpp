@@ -157,10 +157,11 @@ class exploration {
 public:
   exploration(vm::verb first, second_word second) : first_(first), second_(std::move(second)) {}
 
+  std::size_t messages() const { return messages_; }
   std::size_t all() {
     const auto whole = go(schedule{}, 2);
     for (std::size_t at = 1; at <= whole; ++at)
-      go(schedule{at, {}}, 1);
+      go(schedule{at, {}}, 2);
     return runs_;
   }
 
@@ -182,6 +183,7 @@ private:
     if (runs_++ % 500 == 0)
       stage_ = std::make_unique<theatre>();
     auto now = run(*stage_, first_, second_).perform(plan);
+    messages_ += now.ready.size();
     if (!now.wrong.empty())
       FAIL(to_string(first_) << " and " << second_.name() << ", " << plan.text() << ": "
                              << now.wrong.front());
@@ -191,17 +193,20 @@ private:
   vm::verb first_;
   second_word second_;
   std::unique_ptr<theatre> stage_;
-  std::size_t runs_ = 0;
+  std::size_t runs_ = 0, messages_ = 0;
 };
 
 void explore(const std::vector<second_word>& seconds) {
-  std::size_t schedules = 0, pairs = 0;
+  std::size_t schedules = 0, pairs = 0, messages = 0;
   for (const auto first : all_verbs())
     for (const auto& second : seconds) {
-      schedules += exploration(first, second).all();
+      exploration pair(first, second);
+      schedules += pair.all();
+      messages += pair.messages();
       ++pairs;
     }
-  std::cout << pairs << " pairs, " << schedules << " schedules" << std::endl;
+  std::cout << pairs << " pairs, " << schedules << " schedules, " << messages << " messages"
+            << std::endl;
 }
 
 } // namespace
@@ -209,7 +214,8 @@ void explore(const std::vector<second_word>& seconds) {
 TEST_CASE("two verbs on one VM: every order of messages up to two delays ends well") {
   std::vector<second_word> seconds;
   for (const auto v : all_verbs())
-    seconds.push_back({v});
+    if (v != vm::verb::create) // only ever the first word to a VM: the directory has just made it
+      seconds.push_back({v});
   explore(seconds);
 }
 

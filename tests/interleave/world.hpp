@@ -158,7 +158,7 @@ host_behavior(vm::machine_actor::stateful_pointer<host_double> self, world* w) {
           },
           [](vm::adopt_atom, const vm::record_ptr&) {},
           [&m](vm::abort_atom) { m.abort(); },
-          [w](vm::open_atom, const messages::exec_request& x) {
+          [](vm::open_atom, const messages::exec_request& x) {
             return messages::stream_ticket{"token", x.ref, 1};
           },
           [](vm::open_atom, const messages::attach_request& x) {

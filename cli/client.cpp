@@ -71,8 +71,19 @@ struct client::impl {
 
   caf::actor spawn_listener();
   void hear(event what);
+  /// Where the answer to a question comes to lie.
+  template <class T>
+  using slot = std::shared_ptr<std::optional<expected<T>>>;
   template <class T, class To, class... Words>
-  expected<T> ask_within(milliseconds deadline, const To& to, Words... words);
+  slot<T> send(milliseconds deadline, const To& to, Words... words);
+  template <class T>
+  expected<T> receive(const slot<T>& got);
+  template <class T, class To, class... Words>
+  expected<T> ask_within(milliseconds deadline, const To& to, Words... words) {
+    return receive<T>(send<T>(deadline, to, std::move(words)...));
+  }
+  template <class T, class Atom>
+  std::vector<expected<T>> ask_each(Atom what, const std::vector<std::string>& refs);
   template <class T, class To, class... Words>
   expected<T> ask(const To& to, Words... words) {
     return ask_within<T>(answer_deadline, to, std::move(words)...);
@@ -113,13 +124,15 @@ expected<void> client::impl::wait_letter() {
 
 // The answer may come after nobody waits for it any more, so it is kept where both can reach it.
 template <class T, class To, class... Words>
-expected<T> client::impl::ask_within(milliseconds deadline, const To& to, Words... words) {
-  if (gone)
-    return tl::unexpected(*gone);
-  if (!to)
-    return fail(errc::bad_version, "the daemon is of another version", "",
-                "stop it with `banger daemon stop`");
+client::impl::slot<T> client::impl::send(milliseconds deadline, const To& to, Words... words) {
   auto got = std::make_shared<std::optional<expected<T>>>();
+  if (gone)
+    *got = tl::unexpected(*gone);
+  else if (!to)
+    *got = fail(errc::bad_version, "the daemon is of another version", "",
+                "stop it with `banger daemon stop`");
+  if (*got)
+    return got;
   const auto refused = [this, got](caf::error& why) {
     letters.post([got, why] { *got = tl::unexpected(actor::from_error(why)); });
   };
@@ -132,12 +145,28 @@ expected<T> client::impl::ask_within(milliseconds deadline, const To& to, Words.
           answer.then([this, got](T& value) { letters.post([got, value] { *got = value; }); },
                       refused);
       }});
+  return got;
+}
+
+template <class T>
+expected<T> client::impl::receive(const slot<T>& got) {
   while (!*got && !gone)
     if (auto ok = wait_letter(); !ok)
       return tl::unexpected(ok.error());
   if (!*got)
     return tl::unexpected(*gone);
   return std::move(**got);
+}
+
+template <class T, class Atom>
+std::vector<expected<T>> client::impl::ask_each(Atom what, const std::vector<std::string>& refs) {
+  std::vector<slot<T>> sent;
+  for (const auto& ref : refs)
+    sent.push_back(send<T>(answer_deadline, daemon.vms, what, ref));
+  std::vector<expected<T>> got;
+  for (const auto& s : sent)
+    got.push_back(receive<T>(s));
+  return got;
 }
 
 client::client() : impl_(std::make_unique<impl>()) {}
@@ -214,6 +243,14 @@ expected<op_ticket> client::begin(const verb_request& request) {
   return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
 }
 
+expected<op_ticket> client::begin(const set_request& request) {
+  return impl_->ask<op_ticket>(impl_->daemon.vms, begin_atom::value, request);
+}
+
+expected<void> client::touch(const std::string& ref) {
+  return impl_->ask<void>(impl_->daemon.vms, touch_atom::value, ref);
+}
+
 expected<stream_ticket> client::exec(const exec_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, exec_atom::value, request);
 }
@@ -226,6 +263,22 @@ expected<stream_ticket> client::logs(const logs_request& request) {
   return impl_->ask<stream_ticket>(impl_->daemon.vms, logs_atom::value, request);
 }
 
+std::vector<expected<vm_stats>> client::stats(const std::vector<std::string>& refs) {
+  return impl_->ask_each<vm_stats>(stats_atom::value, refs);
+}
+
+std::vector<expected<vm_ports>> client::ports(const std::vector<std::string>& refs) {
+  return impl_->ask_each<vm_ports>(ports_atom::value, refs);
+}
+
+std::vector<expected<vm_health>> client::health(const std::vector<std::string>& refs) {
+  return impl_->ask_each<vm_health>(health_atom::value, refs);
+}
+
+expected<stream_ticket> client::console(const std::string& ref) {
+  return impl_->ask<stream_ticket>(impl_->daemon.vms, console_atom::value, ref);
+}
+
 expected<op_ticket> client::begin(const image_request& request) {
   return impl_->ask<op_ticket>(impl_->daemon.images, begin_atom::value, request);
 }
@@ -236,6 +289,19 @@ expected<std::vector<image_view>> client::images() {
 
 expected<void> client::delete_image(const std::string& name) {
   return impl_->ask<void>(impl_->daemon.images, delete_atom::value, name);
+}
+
+expected<stream_ticket> client::open_events(bool follow) {
+  return impl_->ask<stream_ticket>(impl_->daemon.system, events_atom::value,
+                                   events_request{follow});
+}
+
+expected<std::vector<actor_view>> client::actors() {
+  return impl_->ask<std::vector<actor_view>>(impl_->daemon.system, actors_atom::value);
+}
+
+expected<void> client::crash(const std::string& vm) {
+  return impl_->ask<void>(impl_->daemon.vms, crash_atom::value, vm);
 }
 
 expected<std::vector<operation_view>> client::operations() {

@@ -5,7 +5,9 @@
 #pragma once
 
 #include "messages/base/error.hpp"
+#include "messages/events.hpp"
 #include "messages/models.hpp"
+#include "messages/reads.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -48,12 +50,22 @@ public:
   expected<messages::vm_detail> show(const std::string& ref);
   expected<messages::op_ticket> begin(const messages::create_request& request);
   expected<messages::op_ticket> begin(const messages::verb_request& request);
+  expected<messages::op_ticket> begin(const messages::set_request& request);
+  expected<void> touch(const std::string& ref);
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
   expected<messages::stream_ticket> attach(const messages::attach_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);
+  // Several VMs are asked at once; the answers are in their order.
+  std::vector<expected<messages::vm_stats>> stats(const std::vector<std::string>& refs);
+  std::vector<expected<messages::vm_ports>> ports(const std::vector<std::string>& refs);
+  std::vector<expected<messages::vm_health>> health(const std::vector<std::string>& refs);
+  expected<messages::stream_ticket> console(const std::string& ref);
   expected<messages::op_ticket> begin(const messages::image_request& request);
   expected<std::vector<messages::image_view>> images();
   expected<void> delete_image(const std::string& name);
+  expected<messages::stream_ticket> open_events(bool follow);
+  expected<std::vector<messages::actor_view>> actors();
+  expected<void> crash(const std::string& vm);
   expected<std::vector<messages::operation_view>> operations();
   /// From now on its progress and its end are heard; what it is now.
   expected<messages::operation_view> watch(const std::string& op);

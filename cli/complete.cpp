@@ -123,10 +123,11 @@ completion complete_first(completion c, const verb_group& g, bool after_help) {
   }
   if (root)
     for (const auto& other : groups())
-      if (!other.name.empty())
+      if (!other.name.empty() && !other.hidden)
         offer(c, other.name, other.brief);
   for (const auto& v : g.verbs)
-    offer(c, v.name, v.brief);
+    if (!v.hidden)
+      offer(c, v.name, v.brief);
   if (root && !after_help)
     offer(c, "help", "the page of a command");
   return c;

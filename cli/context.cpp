@@ -47,12 +47,6 @@ int print(const context& ctx, std::string_view text) {
   return exit_ok;
 }
 
-std::uint64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
-
 void note(std::string_view text) {
   while (!text.empty()) {
     const auto n = ::write(STDERR_FILENO, text.data(), text.size());

@@ -267,8 +267,8 @@ expected<void> exec_stream::take_signals() {
 
 expected<void> exec_stream::take_signal(std::uint32_t number) {
   const bool enough = patience_.add(impatience::clock::now());
-  // When the command has ended, only our own output is waited for.
-  if (enough || end_)
+  // When the command has ended, only our own output is waited for. A log has nothing to signal.
+  if (enough || end_ || is_log_)
     at_once_ = outcome{ending::gave_up, number};
   else
     send_signal(number);
@@ -365,8 +365,8 @@ expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends,
   return exec_stream(std::move(connection), ends, false, again).run();
 }
 
-expected<outcome> run_log_stream(unique_fd connection, int out) {
-  return exec_stream(std::move(connection), {-1, out, 2, -1}, true).run();
+expected<outcome> run_log_stream(unique_fd connection, int out, int signals) {
+  return exec_stream(std::move(connection), {-1, out, 2, signals}, true).run();
 }
 
 } // namespace banger::cli

@@ -58,7 +58,8 @@ using reattach = std::function<expected<unique_fd>(const stream_position&)>;
 expected<outcome> run_exec_stream(unique_fd connection, const stream_ends& ends,
                                   const reattach& again = {});
 
-/// Copies a log to `out` until it ends or `out` is closed.
-expected<outcome> run_log_stream(unique_fd connection, int out);
+/// Copies a log to `out` until it ends, `out` is closed, or `signals` (a signalfd) has something to
+/// say: `gave_up`.
+expected<outcome> run_log_stream(unique_fd connection, int out, int signals = -1);
 
 } // namespace banger::cli

@@ -40,7 +40,8 @@ Most days one command is enough: boot, run, hand back output and exit status, de
 inline constexpr std::string_view vm_outro =
     R"(A VM is named by its name, its id, or the beginning of either if only one VM has it.
 
-Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted.
+Next: `banger vm list` shows what is there, `banger vm logs VM` what a VM said while it booted,
+`banger vm stats` what the VMs cost.
 )";
 
 inline constexpr std::string_view daemon_intro =
@@ -120,6 +121,31 @@ inline constexpr std::string_view config_show_examples =
   $ banger config show --json
 )";
 
+inline constexpr std::string_view events_examples =
+    R"(Examples:
+  $ banger events
+  $ banger events -f
+  $ banger events --json | grep failed
+The daemon remembers the last thousand, until it ends itself. Whoever reads too slowly is told how
+many events he has missed; nobody waits for him.
+)";
+
+inline constexpr std::string_view debug_intro =
+    R"(banger debug: for whoever looks for a bug.
+
+  $ banger debug actors                which one is stuck, at which step, and since when
+)";
+
+inline constexpr std::string_view debug_outro =
+    R"(Next: `banger daemon logs` has what led to it.
+)";
+
+inline constexpr std::string_view debug_actors_examples =
+    R"(Examples:
+  $ banger debug actors
+  $ banger debug actors --json
+)";
+
 inline constexpr std::string_view completion_examples =
     R"(Examples:
   $ source <(banger completion bash)
@@ -176,8 +202,76 @@ inline constexpr std::string_view kill_examples =
     R"(Examples:
   $ banger vm kill box
   $ banger vm kill --signal TERM box web
+  $ banger vm kill --force box
 The default is KILL, as if the power failed. TERM, too, lets only the hypervisor end in order, not
-the guest: what the guest has not written is lost. Use it when `banger vm stop box` hangs.
+the guest: what the guest has not written is lost. Use it when `banger vm stop box` hangs; with
+--force it does not wait for that stop (or start, or restart) but ends it, and whatever waits.
+)";
+
+inline constexpr std::string_view set_examples =
+    R"(Examples:
+  $ banger vm stop box && banger vm set box --vcpu 2 --memory 2G && banger vm start box
+  $ banger vm set box --disk-size 20G       a disk only grows
+  $ banger vm set box --autostart           also while it runs
+Sizes and network belong to a machine that runs: stop the VM to change them.
+)";
+
+inline constexpr std::string_view rename_examples =
+    R"(Examples:
+  $ banger vm rename box build-box
+The guest is told its new name at its next start.
+)";
+
+inline constexpr std::string_view touch_examples =
+    R"(Examples:
+  $ banger vm touch box
+With `auto_stop_stale_after` in config.toml a VM in which nobody runs a command is stopped after a
+while. This counts as a command; `vm show` and `vm list` do not.
+)";
+
+inline constexpr std::string_view ps_examples =
+    R"(Examples:
+  $ banger ps
+  $ banger ps -a
+  $ banger vm stop $(banger ps -q)
+)";
+
+inline constexpr std::string_view stats_examples =
+    R"(Examples:
+  $ banger vm stats
+  $ banger vm stats box --watch
+  $ banger vm stats --json
+CPU is in percent of one CPU, since somebody last asked; the first time since the VM began. DISK is
+what is allocated on the host, of what the guest sees. Nothing is measured while nobody asks.
+)";
+
+inline constexpr std::string_view ports_examples =
+    R"(Examples:
+  $ banger vm ports box
+  $ banger vm ports box web --json
+ENDPOINT is the address in the guest's own network; "-" stands for what only the guest itself
+reaches. Listeners of containers with a network of their own are not seen.
+)";
+
+inline constexpr std::string_view health_examples =
+    R"(Examples:
+  $ banger vm health box
+  $ banger vm ping box web --json
+Exit code: 0 if every guest answered, else 1.
+)";
+
+inline constexpr std::string_view console_examples =
+    R"(Examples:
+  $ banger vm console box
+  $ banger vm logs box                 all that was said, and then no more
+It shows and takes no input: `banger vm shell box` is for typing.
+)";
+
+inline constexpr std::string_view prune_examples =
+    R"(Examples:
+  $ banger vm prune
+  $ banger vm prune -f
+A VM that runs, or that something is done to, is never touched; one that is started meanwhile stays.
 )";
 
 inline constexpr std::string_view refs_examples =

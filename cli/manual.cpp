@@ -134,7 +134,7 @@ std::string see_also(const std::string& but) {
   std::string text = ".SH SEE ALSO\n";
   for (const auto& g : groups()) {
     const auto name = dashed(landing_page(g).facts.name);
-    if (name != but)
+    if (name != but && !g.hidden)
       text += ".BR " + escaped(name) + " (1),\n";
   }
   return text + ".BR banger.toml (5)\n";
@@ -147,12 +147,14 @@ std::string group_page(const verb_group& g, const surroundings& around) {
   std::string text = heading(name, "1") + ".SH NAME\n" + escaped(name) + " \\- " + escaped(brief) +
                      "\n.SH SYNOPSIS\n.nf\n";
   for (const auto& v : g.verbs) {
+    if (v.hidden)
+      continue;
     const auto facts = describe_verb(v, around);
     text += "\\fB" + escaped(facts.name) + "\\fR " + escaped(facts.usage) + "\n";
   }
   if (g.name.empty())
     for (const auto& other : groups())
-      if (!other.name.empty())
+      if (!other.name.empty() && !other.hidden)
         text += "\\fBbanger " + escaped(other.name) + "\\fR \\fICOMMAND\\fR\n";
   text += ".fi\n.SH DESCRIPTION\n" + prose(g.intro) + ".PP\n" + prose(g.outro);
   if (!page.flags.empty()) {
@@ -162,8 +164,9 @@ std::string group_page(const verb_group& g, const surroundings& around) {
   }
   text += ".SH COMMANDS\n";
   for (const auto& v : g.verbs)
-    text += verb_section(describe_verb(v, around)) +
-            (v.also.empty() ? "" : ".PP\nAlso: \\fB" + escaped(v.also) + "\\fR.\n");
+    if (!v.hidden)
+      text += verb_section(describe_verb(v, around)) +
+              (v.also.empty() ? "" : ".PP\nAlso: \\fB" + escaped(v.also) + "\\fR.\n");
   return text + see_also(name);
 }
 

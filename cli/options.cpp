@@ -1,6 +1,7 @@
 #include "cli/options.hpp"
 
 #include "cli/help.hpp"
+#include "cli/options_reads.hpp"
 #include "cli/page.hpp"
 #include "cli/table.hpp"
 #include "messages/base/nearest.hpp"
@@ -63,7 +64,48 @@ expected<command> parse_config_show(const std::vector<std::string>& words) {
 
 using words_of = const std::vector<std::string>&;
 
+expected<command> parse_events(words_of words) {
+  page verb("events", "[--json] [-f]",
+            "What happened to VMs and images: every operation, each of its steps, every change of "
+            "a VM's state.",
+            help::events_examples);
+  events_options options;
+  verb.flag("--json", options.json, "one JSON object a line");
+  verb.flag("-f,--follow", options.follow, "the last 20, then go on until Ctrl-C");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_debug_actors(words_of words) {
+  page verb(
+      "debug actors", "[--json]",
+      "What every actor does and since when. One that is silent for half a second is shown so.",
+      help::debug_actors_examples);
+  debug_actors_options options;
+  verb.flag("--json", options.json, "as a JSON array");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_debug_crash(words_of words) {
+  page verb("debug crash", "VM",
+            "End a VM's actor as a bug would; for tests, in a daemon with BANGER_DEBUG_VERBS=1.",
+            "");
+  debug_crash_options options;
+  verb.text("VM", options.ref, "a name, an id, or the beginning of either")->required();
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+constexpr std::array debug_list = {
+    verb_entry{"actors", "", "what every actor does now; --json for programs",
+               [](words_of w, const surroundings&) { return parse_debug_actors(w); }},
+    verb_entry{"crash", "", "end a VM's actor, in a daemon for tests",
+               [](words_of w, const surroundings&) { return parse_debug_crash(w); }, vm_kind::any,
+               true},
+};
+
 constexpr std::array root_list = {
+    verb_entry{"ps", "", "the VMs that run; -a all of them", parse_ps},
+    verb_entry{"events", "", "what happened to VMs and images; -f follows, --json for programs",
+               [](words_of w, const surroundings&) { return parse_events(w); }},
     verb_entry{"version", "", "what this build is",
                [](words_of w, const surroundings&) { return parse_version(w); }},
     verb_entry{"completion", "", "a script for bash, zsh or fish",
@@ -116,6 +158,7 @@ expected<command> parse_in(const verb_group& in, const std::vector<std::string>&
 } // namespace
 
 std::span<const verb_entry> root_verbs() { return root_list; }
+std::span<const verb_entry> debug_verbs() { return debug_list; }
 std::span<const verb_entry> daemon_verbs() { return daemon_list; }
 std::span<const verb_entry> config_verbs() { return config_list; }
 

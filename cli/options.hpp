@@ -33,13 +33,26 @@ struct exec_options {
   bool quiet = false;
 };
 
-/// `verb` of start, stop, kill, delete, on several VMs.
+/// `verb` of start, stop, restart, kill, delete, on several VMs.
 struct verb_options {
   std::string verb;
   std::vector<std::string> refs;
   bool quiet = false, timing = false;
-  bool wait = true, until_booted = false; ///< of a start
+  bool wait = true, until_booted = false; ///< of a start or restart
   std::string signal = {};                ///< of a kill
+  bool force = false;                     ///< of a kill
+  bool only_at_rest = false;              ///< of a delete: not if it runs by then
+};
+
+/// Changes of several VMs, the same for each; of a rename, of one.
+struct set_options {
+  std::vector<std::string> refs;
+  messages::set_request request; ///< its `ref` comes from `refs`
+  bool quiet = false;
+};
+
+struct touch_options {
+  std::vector<std::string> refs;
 };
 
 struct list_options {
@@ -54,6 +67,34 @@ struct show_options {
 struct logs_options {
   std::string ref;
   bool follow = false;
+};
+
+/// `banger ps`: those that run.
+struct ps_options {
+  bool all = false, latest = false, quiet = false, json = false;
+};
+
+struct stats_options {
+  std::vector<std::string> refs; ///< none: all
+  bool json = false, watch = false;
+};
+
+struct ports_options {
+  std::vector<std::string> refs;
+  bool json = false;
+};
+
+struct health_options {
+  std::vector<std::string> refs;
+  bool json = false;
+};
+
+struct console_options {
+  std::string ref;
+};
+
+struct prune_options {
+  bool force = false, quiet = false;
 };
 
 struct daemon_status_options {
@@ -105,6 +146,18 @@ struct operation_options {
   bool quiet = false;
 };
 
+struct events_options {
+  bool json = false, follow = false;
+};
+
+struct debug_actors_options {
+  bool json = false;
+};
+
+struct debug_crash_options {
+  std::string ref;
+};
+
 struct config_show_options {
   bool json = false;
 };
@@ -131,11 +184,13 @@ struct help_page {
 };
 
 using command =
-    std::variant<help_page, run_options, create_options, exec_options, verb_options, list_options,
-                 show_options, logs_options, daemon_status_options, daemon_stop_options,
-                 daemon_logs_options, version_options, completion_options, complete_options,
-                 config_show_options, operations_options, operation_options, image_build_options,
-                 image_list_options, image_delete_options>;
+    std::variant<help_page, run_options, create_options, exec_options, verb_options, set_options,
+                 touch_options, list_options, show_options, logs_options, daemon_status_options,
+                 daemon_stop_options, daemon_logs_options, version_options, completion_options,
+                 complete_options, config_show_options, operations_options, operation_options,
+                 image_build_options, image_list_options, image_delete_options, ps_options,
+                 stats_options, ports_options, health_options, console_options, prune_options,
+                 events_options, debug_actors_options, debug_crash_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -1,5 +1,6 @@
 #include "cli/help.hpp"
 #include "cli/options_command.hpp"
+#include "cli/options_reads.hpp"
 #include "cli/page.hpp"
 #include "cli/sizing_words.hpp"
 #include "cli/table.hpp"
@@ -31,6 +32,10 @@ expected<command> parse_create(const std::vector<std::string>& words, const surr
   create_options create;
   sizing.offer(verb, around);
   wait.offer(verb);
+  bool no_start = false;
+  verb.flag("--no-start", no_start, "make it, and leave it for a later `vm start`");
+  verb.flag("--autostart", create.request.autostart,
+            "start it again after the host was, if it ran when that went down");
   verb.flag("--timing", create.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", create.quiet, "no progress");
   verb.flag("--json", create.json, "print the VM as JSON instead of its name");
@@ -38,8 +43,12 @@ expected<command> parse_create(const std::vector<std::string>& words, const surr
     auto request = sizing.check(around);
     if (!request)
       return tl::unexpected(request.error());
+    request->autostart = create.request.autostart;
+    request->until_booted = wait.booted();
+    request->boot = !no_start;
+    if (no_start && wait.booted())
+      return fail(errc::bad_request, "--no-start and --wait boot contradict each other");
     create.request = std::move(*request);
-    create.request.until_booted = wait.booted();
     create.wait = wait.any();
     return create;
   });
@@ -52,7 +61,7 @@ expected<command> parse_verb(const std::string& name, const char* about,
   wait_word wait;
   options.verb = name;
   verb.list("VM", options.refs, "name, id, or the beginning of either")->required();
-  if (name == "start") {
+  if (name == "start" || name == "restart") {
     wait.offer(verb);
     verb.flag("--timing", options.timing, "print what each stage of the start took");
   }
@@ -72,6 +81,7 @@ expected<command> parse_kill(const std::vector<std::string>& words, const surrou
   options.verb = "kill";
   std::string signal;
   verb.list("VM", options.refs, "name, id, or the beginning of either")->required();
+  verb.flag("-f,--force", options.force, "end what the VM is doing, and what waits for it, first");
   verb.text("--signal", signal, "for the hypervisor (default KILL)")->type_name(signal_names("|"));
   verb.flag("-q,--quiet", options.quiet, "no progress");
   return read(verb, words, [&]() -> expected<command> {
@@ -120,6 +130,10 @@ constexpr std::array vm_list = {
         "start", "", "boot a stopped VM",
         [](words_of w, const surroundings&) { return parse_verb("start", "Boot stopped VMs.", w); },
         vm_kind::stopped},
+    verb_entry{"restart", "", "stop a VM if it runs, then start it",
+               [](words_of w, const surroundings&) {
+                 return parse_verb("restart", "Stop VMs in order if they run, then start them.", w);
+               }},
     verb_entry{"stop", "", "shut a running VM down in order; its disks stay",
                [](words_of w, const surroundings&) {
                  return parse_verb("stop", "Shut running VMs down in order. Their disks stay.", w);
@@ -131,12 +145,22 @@ constexpr std::array vm_list = {
                [](words_of w, const surroundings&) {
                  return parse_verb("delete", "Stop VMs and remove their disks, for good.", w);
                }},
+    verb_entry{"set", "", "change CPUs, memory, disk, network, autostart", parse_set},
+    verb_entry{"rename", "", "give a VM another name", parse_rename},
+    verb_entry{"touch", "", "count a VM as in use", parse_touch},
     verb_entry{"list", "ls", "all VMs; --json for programs",
                [](words_of w, const surroundings&) { return parse_list(w); }},
     verb_entry{"show", "", "everything about one VM; --json for programs",
                [](words_of w, const surroundings&) { return parse_show(w); }},
     verb_entry{"logs", "", "the console of a VM; -f follows",
                [](words_of w, const surroundings&) { return parse_logs(w); }},
+    verb_entry{"console", "", "the console as it comes, until Ctrl-C or the end of the VM",
+               parse_console, vm_kind::running},
+    verb_entry{"stats", "", "CPU, memory and disks of VMs; --watch goes on", parse_stats},
+    verb_entry{"ports", "", "who listens in a running VM", parse_ports, vm_kind::running},
+    verb_entry{"health", "ping", "does the guest answer? exit code 0 if all do", parse_health,
+               vm_kind::running},
+    verb_entry{"prune", "", "delete every VM that does not run; asks first", parse_prune},
 };
 
 } // namespace

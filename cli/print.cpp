@@ -124,6 +124,7 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
       {"disk", format_size(view.disk_bytes)},
       {"nat", yes_no(view.nat)},
       {"ephemeral", yes_no(view.ephemeral)},
+      {"autostart", yes_no(view.autostart)},
       {"created", utc(view.created_ms / 1000) + " (" + age(view.created_ms, now_ms) + ")"},
       {"hypervisor", or_dash(vm.hypervisor)},
       {"pid", vm.pid == 0 ? "-" : std::to_string(vm.pid)},

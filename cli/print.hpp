@@ -3,7 +3,9 @@
 
 #include "messages/base/error.hpp"
 #include "messages/base/version.hpp"
+#include "messages/events.hpp"
 #include "messages/models.hpp"
+#include "messages/reads.hpp"
 
 #include <cstdint>
 #include <string>
@@ -36,6 +38,12 @@ std::string status_page(const messages::daemon_status& daemon, std::string_view 
 std::string image_table(const std::vector<messages::image_view>& images, std::uint64_t now_ms);
 std::string operations_table(const std::vector<messages::operation_view>& all,
                              std::uint64_t now_ms);
+std::string stats_table(const std::vector<messages::vm_stats>& all);
+std::string ports_table(const std::vector<messages::vm_ports>& all);
+std::string health_table(const std::vector<messages::vm_health>& all);
+/// One event (docs/events.md) as a line for people; as it is, if it cannot be read.
+std::string event_line(std::string_view json);
+std::string actors_table(const std::vector<messages::actor_view>& all);
 /// Every stage with its time, then the sum of our own and of all.
 std::string timing_table(const std::vector<messages::stage_time>& stages);
 
@@ -49,6 +57,11 @@ std::string vm_json(const messages::vm_detail& vm);
 std::string status_json(const messages::daemon_status& daemon, bool config_is_stale);
 std::string images_json(const std::vector<messages::image_view>& images);
 std::string operations_json(const std::vector<messages::operation_view>& all);
+/// `one_line`: without line breaks inside, for programs that read one sample after the other.
+std::string stats_json(const std::vector<messages::vm_stats>& all, bool one_line = false);
+std::string ports_json(const std::vector<messages::vm_ports>& all);
+std::string health_json(const std::vector<messages::vm_health>& all);
+std::string actors_json(const std::vector<messages::actor_view>& all);
 std::string no_daemon_json();
 std::string version_json(const build_info& build);
 

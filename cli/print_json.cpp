@@ -25,6 +25,8 @@ json view_fields(const vm_view& vm) {
           {"disk_bytes", vm.disk_bytes},
           {"nat", vm.nat},
           {"ephemeral", vm.ephemeral},
+          {"autostart", vm.autostart},
+          {"touched_ms", vm.touched_ms},
           {"created_ms", vm.created_ms}};
 }
 

@@ -32,8 +32,9 @@ std::string line(std::string_view name, std::string_view text, std::size_t colum
 std::string verb_lines(std::span<const verb_entry> verbs) {
   std::string text;
   for (const auto& v : verbs)
-    text += line(v.name, std::string(v.brief) +
-                             (v.also.empty() ? "" : " (also: " + std::string(v.also) + ")"));
+    if (!v.hidden)
+      text += line(v.name, std::string(v.brief) +
+                               (v.also.empty() ? "" : " (also: " + std::string(v.also) + ")"));
   return text;
 }
 
@@ -57,6 +58,8 @@ std::span<const verb_group> groups() {
                  help::daemon_outro, daemon_verbs()},
       verb_group{"config", "what config.toml says and what holds without it", help::config_intro,
                  help::config_outro, config_verbs()},
+      verb_group{"debug", "how the actors of the daemon are", help::debug_intro, help::debug_outro,
+                 debug_verbs(), "actors", true},
   };
   return all;
 }
@@ -90,7 +93,7 @@ help_page landing_page(const verb_group& g) {
   text += root ? "\nGroups:\n" : "\nCommands:\n";
   if (root)
     for (const auto& other : groups())
-      if (!other.name.empty())
+      if (!other.name.empty() && !other.hidden)
         text += line(other.name, other.brief);
   text += verb_lines(g.verbs);
   page_facts facts{root ? "banger" : "banger " + std::string(g.name),

@@ -21,6 +21,7 @@ struct verb_entry {
   std::string_view brief; ///< its line on the landing page
   expected<command> (*parse)(const std::vector<std::string>& words, const surroundings& around);
   vm_kind vms = vm_kind::any;
+  bool hidden = false; ///< not on the landing page of its group
 };
 
 struct verb_group {
@@ -30,7 +31,8 @@ struct verb_group {
   std::string_view outro; ///< what comes next
   std::span<const verb_entry> verbs;
   std::string_view usual =
-      {}; ///< the verb that is meant when none is given; empty: the landing page
+      {};              ///< the verb that is meant when none is given; empty: the landing page
+  bool hidden = false; ///< for those who look for bugs: not on the page of `banger`
 };
 
 /// `banger` itself first. A new verb is one line in the list of its group, a new group one here.
@@ -41,6 +43,7 @@ std::span<const verb_entry> image_verbs();
 std::span<const verb_entry> daemon_verbs();
 std::span<const verb_entry> config_verbs();
 std::span<const verb_entry> operations_verbs();
+std::span<const verb_entry> debug_verbs();
 
 const verb_group* find_group(std::string_view name);
 const verb_entry* find_verb(const verb_group& in, std::string_view name);

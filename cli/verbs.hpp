@@ -4,6 +4,7 @@
 #include "cli/client.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
+#include "messages/base/duration.hpp"
 #include "messages/base/paths.hpp"
 
 #include <memory>
@@ -31,13 +32,12 @@ int print(const context& ctx, std::string_view text);
 /// To standard error; nothing is done if that fails.
 void note(std::string_view text);
 
-/// Milliseconds since the Unix epoch.
-std::uint64_t now_ms();
-
 int perform(const run_options& asked, context& ctx);
 int perform(const exec_options& asked, context& ctx);
 int perform(const create_options& asked, context& ctx);
 int perform(const verb_options& asked, context& ctx);
+int perform(const set_options& asked, context& ctx);
+int perform(const touch_options& asked, context& ctx);
 int perform(const list_options& asked, context& ctx);
 int perform(const show_options& asked, context& ctx);
 int perform(const logs_options& asked, context& ctx);
@@ -53,6 +53,15 @@ int perform(const image_list_options& asked, context& ctx);
 int perform(const image_delete_options& asked, context& ctx);
 int perform(const operations_options& asked, context& ctx);
 int perform(const operation_options& asked, context& ctx);
+int perform(const ps_options& asked, context& ctx);
+int perform(const stats_options& asked, context& ctx);
+int perform(const ports_options& asked, context& ctx);
+int perform(const health_options& asked, context& ctx);
+int perform(const console_options& asked, context& ctx);
+int perform(const prune_options& asked, context& ctx);
+int perform(const events_options& asked, context& ctx);
+int perform(const debug_actors_options& asked, context& ctx);
+int perform(const debug_crash_options& asked, context& ctx);
 int perform(const help_page& asked, context& ctx);
 
 } // namespace banger::cli

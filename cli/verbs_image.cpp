@@ -36,7 +36,7 @@ int perform(const image_list_options& asked, context& ctx) {
   const auto images = ctx.daemon->images();
   if (!images)
     return ctx.report(images.error());
-  return print(ctx, asked.json ? images_json(*images) : image_table(*images, now_ms()));
+  return print(ctx, asked.json ? images_json(*images) : image_table(*images, unix_ms()));
 }
 
 int perform(const image_delete_options& asked, context& ctx) {

@@ -65,7 +65,7 @@ int perform(const operations_options& asked, context& ctx) {
   const auto all = ctx.daemon->operations();
   if (!all)
     return ctx.report(all.error());
-  return print(ctx, asked.json ? operations_json(*all) : operations_table(*all, now_ms()));
+  return print(ctx, asked.json ? operations_json(*all) : operations_table(*all, unix_ms()));
 }
 
 int perform(const operation_options& asked, context& ctx) {

@@ -1,4 +1,5 @@
-// `vm start`, `stop`, `kill`, `delete`, `list`, `show`, `logs`.
+// `vm start`, `stop`, `restart`, `kill`, `delete`, `set`, `rename`, `touch`, `list`, `show`,
+// `logs`.
 #include "cli/exec_stream.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/operations.hpp"
@@ -24,21 +25,22 @@ struct errand {
 };
 
 // A single reference is resolved by the daemon itself, which spares us the list.
-expected<std::vector<errand>> begin_all(const verb_options& asked, client& daemon) {
+template <class Begin>
+expected<std::vector<errand>> begin_all(const std::vector<std::string>& refs, client& daemon,
+                                        Begin begin_one) {
   std::vector<errand> errands;
   const auto begin = [&](const std::string& ref) {
-    const auto ticket =
-        daemon.begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal});
+    const expected<op_ticket> ticket = begin_one(ref);
     errands.push_back(ticket ? errand{ticket->op, ticket->vm, {}} : errand{{}, {}, ticket.error()});
   };
-  if (asked.refs.size() == 1) {
-    begin(asked.refs.front());
+  if (refs.size() == 1) {
+    begin(refs.front());
     return errands;
   }
   const auto vms = daemon.list();
   if (!vms)
     return tl::unexpected(vms.error());
-  for (const auto& target : resolve(asked.refs, *vms)) {
+  for (const auto& target : resolve(refs, *vms)) {
     if (target.vm)
       begin(target.vm->id);
     else
@@ -47,10 +49,10 @@ expected<std::vector<errand>> begin_all(const verb_options& asked, client& daemo
   return errands;
 }
 
-int tell(const context& ctx, const verb_options& asked, const finished& end) {
+int tell(const context& ctx, bool timing, const finished& end) {
   if (const auto error = error_of(end))
     return ctx.report(*error);
-  if (asked.timing)
+  if (timing)
     note(timing_table(end.stages));
   return print(ctx, end.vm.name + "\n");
 }
@@ -68,6 +70,38 @@ int leave_all(context& ctx, const verb_options& asked, const std::vector<errand>
   return worst(codes);
 }
 
+struct manner {
+  std::string label; ///< of the progress
+  bool quiet = false, timing = false;
+  int signals = -1; ///< descriptor; what arrives there cancels
+};
+
+std::string label_of(const std::vector<std::string>& refs) {
+  return refs.size() == 1 ? refs.front() : "";
+}
+
+// Ends are told in the order in which the VMs were named.
+int await_all(context& ctx, const std::vector<errand>& errands, const manner& how) {
+  std::vector<std::string> ops;
+  for (const auto& errand : errands)
+    if (!errand.error)
+      ops.push_back(errand.op);
+  progress_line line(ctx.screen, how.quiet, how.label);
+  const auto seen = watch(*ctx.daemon, ops, {&line, how.signals, {}});
+  line.clear();
+  if (!seen)
+    return ctx.report(seen.error());
+  std::vector<int> codes;
+  std::size_t next = 0;
+  for (const auto& errand : errands) {
+    if (errand.error)
+      codes.push_back(ctx.report(*errand.error));
+    else if (const auto& end = seen->ends[next++]; !end.op.empty())
+      codes.push_back(tell(ctx, how.timing, end));
+  }
+  return seen->signal != 0 ? exit_signal + seen->signal : worst(codes);
+}
+
 } // namespace
 
 int perform(const verb_options& asked, context& ctx) {
@@ -77,29 +111,39 @@ int perform(const verb_options& asked, context& ctx) {
   std::optional<signal_source> signals;
   if (asked.verb == "start")
     signals.emplace();
-  const auto errands = begin_all(asked, *ctx.daemon);
+  const auto errands = begin_all(asked.refs, *ctx.daemon, [&](const std::string& ref) {
+    return ctx.daemon->begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal,
+                                          asked.force, asked.only_at_rest});
+  });
   if (!errands)
     return ctx.report(errands.error());
   if (!asked.wait)
     return leave_all(ctx, asked, *errands);
-  std::vector<std::string> ops;
-  for (const auto& errand : *errands)
-    if (!errand.error)
-      ops.push_back(errand.op);
-  progress_line line(ctx.screen, asked.quiet, asked.refs.size() == 1 ? asked.refs.front() : "");
-  const auto seen = watch(*ctx.daemon, ops, {&line, signals ? signals->fd() : -1, {}});
-  line.clear();
-  if (!seen)
-    return ctx.report(seen.error());
+  return await_all(ctx, *errands,
+                   {label_of(asked.refs), asked.quiet, asked.timing, signals ? signals->fd() : -1});
+}
+
+int perform(const set_options& asked, context& ctx) {
+  if (auto ok = ctx.reach(); !ok)
+    return ctx.report(ok.error());
+  const auto errands = begin_all(asked.refs, *ctx.daemon, [&](const std::string& ref) {
+    auto request = asked.request;
+    request.ref = ref;
+    return ctx.daemon->begin(request);
+  });
+  return errands ? await_all(ctx, *errands, {label_of(asked.refs), asked.quiet})
+                 : ctx.report(errands.error());
+}
+
+int perform(const touch_options& asked, context& ctx) {
+  if (auto ok = ctx.reach(); !ok)
+    return ctx.report(ok.error());
   std::vector<int> codes;
-  std::size_t next = 0;
-  for (const auto& errand : *errands) {
-    if (errand.error)
-      codes.push_back(ctx.report(*errand.error));
-    else if (const auto& end = seen->ends[next++]; !end.op.empty())
-      codes.push_back(tell(ctx, asked, end));
+  for (const auto& ref : asked.refs) {
+    const auto touched = ctx.daemon->touch(ref);
+    codes.push_back(touched ? exit_ok : ctx.report(touched.error()));
   }
-  return seen->signal != 0 ? exit_signal + seen->signal : worst(codes);
+  return worst(codes);
 }
 
 int perform(const list_options& asked, context& ctx) {
@@ -108,7 +152,7 @@ int perform(const list_options& asked, context& ctx) {
   const auto vms = ctx.daemon->list();
   if (!vms)
     return ctx.report(vms.error());
-  return print(ctx, asked.json ? vms_json(*vms) : vm_table(*vms, now_ms()));
+  return print(ctx, asked.json ? vms_json(*vms) : vm_table(*vms, unix_ms()));
 }
 
 int perform(const show_options& asked, context& ctx) {
@@ -117,7 +161,7 @@ int perform(const show_options& asked, context& ctx) {
   const auto vm = ctx.daemon->show(asked.ref);
   if (!vm)
     return ctx.report(vm.error());
-  return print(ctx, asked.json ? vm_json(*vm) : vm_page(*vm, now_ms()));
+  return print(ctx, asked.json ? vm_json(*vm) : vm_page(*vm, unix_ms()));
 }
 
 int perform(const logs_options& asked, context& ctx) {

@@ -2,6 +2,7 @@
 
 #include "guest/files.hpp"
 #include "guest/power.hpp"
+#include "guest/survey.hpp"
 #include "messages/base/version.hpp"
 
 #include <csignal>
@@ -110,6 +111,11 @@ void agent::hear_channel(const frame_view& f) {
       return grow(*body);
     break;
   case frame_type::await_boot: return await_boot();
+  case frame_type::ask_ports:
+  case frame_type::ask_health:
+    if (const auto body = decode<question_body>(f.payload))
+      return answer(f.head.type, body->number);
+    break;
   case frame_type::poweroff: ending_ = true; return;
   default: break;
   }
@@ -134,6 +140,13 @@ void agent::await_boot() {
   boot_.begin(::getpid() == 1 ? std::string() : setup_.order().init, [this](std::string state) {
     channel_.send(frame_type::booted, 0, encode(booted_body{std::move(state)}));
   });
+}
+
+void agent::answer(frame_type asked, std::uint64_t number) {
+  if (asked == frame_type::ask_ports)
+    channel_.send(frame_type::ports, 0, encode(survey_ports(number)));
+  else
+    channel_.send(frame_type::health, 0, encode(survey_health(number)));
 }
 
 void agent::hear_session(const frame_view& f) {

@@ -33,6 +33,7 @@ private:
   void grow(const disk_body& disk);
   done hand_over();
   void await_boot();
+  void answer(frame_type asked, std::uint64_t number);
   void open(const frame_view& f);
   bool next_frame(std::string& out, std::size_t room);
 

@@ -2,7 +2,9 @@
 // An interface header includes this one; nobody else needs to.
 #pragma once
 
+#include "messages/events.hpp"
 #include "messages/models.hpp"
+#include "messages/reads.hpp"
 
 #include <caf/all.hpp>
 
@@ -29,6 +31,15 @@ CAF_ADD_TYPE_ID(banger, (banger::messages::image_view))
 CAF_ADD_TYPE_ID(banger, (std::vector<banger::messages::image_view>))
 CAF_ADD_TYPE_ID(banger, (banger::messages::operation_view))
 CAF_ADD_TYPE_ID(banger, (std::vector<banger::messages::operation_view>))
+CAF_ADD_TYPE_ID(banger, (banger::messages::set_request))
+CAF_ADD_TYPE_ID(banger, (banger::messages::disk_usage))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_stats))
+CAF_ADD_TYPE_ID(banger, (banger::messages::port_view))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_ports))
+CAF_ADD_TYPE_ID(banger, (banger::messages::vm_health))
+CAF_ADD_TYPE_ID(banger, (banger::messages::events_request))
+CAF_ADD_TYPE_ID(banger, (banger::messages::actor_view))
+CAF_ADD_TYPE_ID(banger, (std::vector<banger::messages::actor_view>))
 
 CAF_ADD_ATOM(banger, banger::messages, hello_atom, "hello")
 CAF_ADD_ATOM(banger, banger::messages, retire_atom, "retire")
@@ -43,4 +54,12 @@ CAF_ADD_ATOM(banger, banger::messages, halt_atom, "halt")
 CAF_ADD_ATOM(banger, banger::messages, attach_atom, "attach")
 CAF_ADD_ATOM(banger, banger::messages, watch_atom, "watch")
 CAF_ADD_ATOM(banger, banger::messages, delete_atom, "delete")
+CAF_ADD_ATOM(banger, banger::messages, touch_atom, "touch")
+CAF_ADD_ATOM(banger, banger::messages, stats_atom, "stats")
+CAF_ADD_ATOM(banger, banger::messages, ports_atom, "ports")
+CAF_ADD_ATOM(banger, banger::messages, health_atom, "health")
+CAF_ADD_ATOM(banger, banger::messages, console_atom, "console")
+CAF_ADD_ATOM(banger, banger::messages, events_atom, "events")
+CAF_ADD_ATOM(banger, banger::messages, actors_atom, "actors")
+CAF_ADD_ATOM(banger, banger::messages, crash_atom, "crash")
 CAF_END_TYPE_ID_BLOCK(banger)

@@ -12,7 +12,12 @@ using system_facet = caf::typed_actor<
     caf::replies_to<status_atom>::with<daemon_status>,
     /// Ends the daemon once the running operations are done. VMs live on, except `--rm` ones of
     /// lost clients. The answer comes before the end; the end is the closed connection.
-    caf::replies_to<halt_atom>::with<void>>;
+    caf::replies_to<halt_atom>::with<void>,
+    /// A stream of events, one JSON object a line: `data` on stream 1, then `eof` unless it
+    /// follows.
+    caf::replies_to<events_atom, events_request>::with<stream_ticket>,
+    /// Every actor that owns something. Within two seconds, whatever they do.
+    caf::replies_to<actors_atom>::with<std::vector<actor_view>>>;
 
 /// These two clauses never change once released, so that programs of any two versions can tell each
 /// other what they are.

@@ -1,6 +1,7 @@
 #include "actors/daemon/host.hpp"
 
 #include "actors/hypervisor/launcher.hpp"
+#include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/proving.hpp"
 #include "actors/storage/files.hpp"
 #include "actors/storage/process.hpp"
@@ -102,8 +103,11 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
     const auto is_alive = [](const auto& p) { return p.pid != 0 && hypervisor::alive(p); };
     // A crash between the start of a hypervisor and its record leaves this file as the only trace.
     if (!is_alive(vm.machine.process))
-      vm.machine.process =
-          hypervisor::recorded_process(vms / vm.id.str()).value_or(hypervisor::process_id{});
+      if (auto traced = hypervisor::recorded_process(vms / vm.id.str());
+          traced && is_alive(*traced))
+        vm.machine.process = *traced;
+    const auto& boot_id = vm.machine.process.boot_id;
+    const bool rebooted = !boot_id.empty() && boot_id != hypervisor::host_boot_id();
     const bool lives = is_alive(vm.machine.process);
     if (!lives)
       vm.machine.process = {};
@@ -113,7 +117,7 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs:
     if (cut_off != recorded.unfinished.end())
       if (auto parsed = vm::parse_verb(cut_off->verb))
         verb = *parsed;
-    const auto then = vm::recover(vm, verb, lives);
+    const auto then = vm::recover(vm, {verb, lives, rebooted});
     found.push_back({std::move(vm), then});
   }
   return found;

@@ -3,7 +3,9 @@
 #include "actors/daemon/options.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/image/images.hpp"
+#include "actors/io/line_feed.hpp"
 #include "actors/io/reactor.hpp"
+#include "actors/vms/recall.hpp"
 #include "actors/work/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/transport.hpp"
@@ -172,20 +174,32 @@ expected<ground> prepare(options& o) {
 // on it.
 struct house {
   work::pool workers{2};
-  work::pool clerks{2};   ///< what is quick with images, so that it never waits for the others
+  work::pool clerks{2};   ///< what is quick: images, figures of VMs; it never waits for the others
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
+  events::events_actor events;
   operations::operations_actor operations;
   vm::machine_room room;
 };
+
+events::events_actor tell_events(house& h, caf::actor_system& system) {
+  const auto feed = std::make_shared<io::line_feed>(
+      h.loop, io::line_ring(events::most_remembered, events::most_bytes), events::missed);
+  return events::spawn_events(
+      system, {[feed](std::string line) { feed->append(std::move(line)); },
+               [feed, &streams = *h.streams](std::optional<std::size_t> follow_after) {
+                 return streams.offer_lines(feed, follow_after);
+               }});
+}
 
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
   auto streams = io::serve_streams(h.loop, stream_socket(g.where));
   if (!streams)
     return tl::unexpected(streams.error());
   h.streams = std::move(*streams);
-  h.operations = operations::spawn_operations(system);
+  h.events = tell_events(h, system);
+  h.operations = operations::spawn_operations(system, h.events);
   const image::image_crew crew{
       image::make_workshop({g.where.state / "images", g.where.cache / "kernels", find_banger_init(),
                             o.kernel_package}),
@@ -196,7 +210,8 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             image::spawn_images(system, crew),
             &h.loop,
             h.streams.get(),
-            &h.workers};
+            &h.workers,
+            &h.clerks};
   return {};
 }
 
@@ -214,6 +229,10 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   r.operations = h.operations;
   r.images = h.room.images;
   auto store = store::spawn_store(system, std::move(*g.database));
+  const auto recall = vms::spawn_recall(
+      system, store, [&h](work::pool::task t) { h.workers.submit(std::move(t)); },
+      [folder = h.room.site.vms](const store::snapshot& one) { return take_stock(one, folder); });
+  h.room.attend = [recall](const std::string& vm) { return vms::attend(recall, vm); };
   vms::surroundings around;
   around.make_vm = [&system, &room = h.room, store](vm::record vm, vm::vm_listener directory,
                                                     vm::recovery then) {
@@ -224,7 +243,12 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   };
   around.limits = limits_of_host();
   around.operations = r.operations;
+  around.stale_after = g.settings.auto_stop_stale_after.value_or(std::chrono::milliseconds::zero());
   around.images = caf::actor_cast<image::catalogue_actor>(r.images);
+  around.events = h.events;
+  around.recall = caf::actor_cast<vms::recall_actor>(recall);
+  const char* debug = std::getenv("BANGER_DEBUG_VERBS");
+  around.debug_verbs = debug != nullptr && debug == std::string_view("1");
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));
   actor::tell_from_outside(r.images, image::meet_atom::value,
                            caf::actor_cast<messages::vms_facet>(r.vms));
@@ -232,6 +256,8 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   options.about = describe_daemon(g.where, g.found, g.settings);
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
+  options.events = h.events;
+  options.store = store;
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
   r.itself = gateway::spawn_system(system, r.vms, r.operations, r.images, std::move(options));
   r.gate = gateway::spawn_gateway(system, r.vms, r.operations,

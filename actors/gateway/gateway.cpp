@@ -1,5 +1,6 @@
 #include "actors/gateway/gateway.hpp"
 
+#include "actors/gateway/roll_call.hpp"
 #include "actors/log/log.hpp"
 #include "messages/base/version.hpp"
 
@@ -63,6 +64,32 @@ public:
         refuse);
     return answer;
   }
+
+  caf::result<stream_ticket> open_events(const events_request& request) {
+    if (!options_.events)
+      return actor::to_error({errc::unavailable, "nobody tells events here", {}, {}, {}});
+    return self_->delegate(options_.events, events_atom::value, request);
+  }
+
+  caf::result<std::vector<actor_view>> call_the_roll() {
+    roll whom{vms_, operations_, {}, {}};
+    actor_view me;
+    me.kind = "system";
+    me.state = "ok";
+    whom.known.push_back(std::move(me));
+    const auto add = [&](const char* kind, const auto& handle) {
+      if (handle)
+        whom.others.emplace_back(kind, caf::actor_cast<caf::strong_actor_ptr>(handle));
+    };
+    add("gateway", gate_);
+    add("events", options_.events);
+    add("store", options_.store);
+    add("images", images_);
+    return self_->delegate(spawn_roll_call(self_->home_system(), std::move(whom)),
+                           actors_atom::value);
+  }
+
+  void meet(const gateway_actor& gate) { gate_ = gate; }
 
   void count_clients(std::int32_t change) {
     clients_ += change;
@@ -165,6 +192,7 @@ private:
   operations::operations_actor operations_;
   image::images_actor images_;
   system_options options_;
+  gateway_actor gate_;
   std::int32_t clients_ = 0;
   std::uint64_t idle_number_ = 0;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
@@ -181,9 +209,12 @@ system_actor::behavior_type system_behavior(system_actor::stateful_pointer<syste
   return {
       [&s](status_atom) { return s.status(); },
       [&s](halt_atom) { return s.halt(); },
+      [&s](events_atom, const events_request& request) { return s.open_events(request); },
+      [&s](actors_atom) { return s.call_the_roll(); },
       [&s](retire_atom, const hello_request& asker) { return s.retire(asker); },
       [&s](client_atom, std::int32_t change) { s.count_clients(change); },
       [&s](idle_atom, std::uint64_t number) { s.look_whether_idle(number); },
+      [&s](gate_atom, const gateway_actor& gate) { s.meet(gate); },
       [](const work::thunk& t) { t.run(); },
   };
 }
@@ -232,7 +263,9 @@ gateway_actor spawn_gateway(caf::actor_system& system, const vms::vms_actor& vms
                             const images_facet& images, const system_actor& itself) {
   const facets all{caf::actor_cast<vms_facet>(vms), caf::actor_cast<operations_facet>(operations),
                    images, caf::actor_cast<system_facet>(itself)};
-  return system.spawn(gateway_behavior, all, itself);
+  auto gate = system.spawn(gateway_behavior, all, itself);
+  actor::tell_from_outside(itself, gate_atom::value, gate);
+  return gate;
 }
 
 } // namespace banger::gateway

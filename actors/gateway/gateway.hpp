@@ -9,6 +9,7 @@
 
 namespace banger::gateway {
 
+using gate_atom = caf::atom_constant<caf::atom("gate")>;
 using client_atom = caf::atom_constant<caf::atom("client")>;
 using idle_atom = caf::atom_constant<caf::atom("idle")>;
 
@@ -21,6 +22,8 @@ using system_actor = messages::system_facet::extend<
     /// Internal: time to see whether anybody needs us; the number tells an old timer from the last
     /// one.
     caf::reacts_to<idle_atom, std::uint64_t>,
+    /// Who the gateway is.
+    caf::reacts_to<gate_atom, messages::gateway_actor>,
     /// Internal.
     caf::reacts_to<work::thunk>>;
 
@@ -29,6 +32,8 @@ struct system_options {
   std::chrono::milliseconds idle_exit{0}; ///< 0: stays
   io::stream_server* streams = nullptr;
   std::function<void()> leave; ///< called once, when the daemon may end
+  events::events_actor events; ///< may be null, as the store: then it has no part in a roll call
+  store::store_actor store;
 };
 
 system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,

@@ -164,6 +164,8 @@ bool agent_channel::take_control(const header& h, std::string_view payload) {
   case frame_type::configured: return tell<event::configured, guest::configured_body>(payload);
   case frame_type::grown: return tell<event::grown, guest::grown_body>(payload);
   case frame_type::booted: return tell<event::booted, guest::booted_body>(payload);
+  case frame_type::ports: return tell<event::ports, guest::ports_body>(payload);
+  case frame_type::health: return tell<event::health, guest::health_body>(payload);
   case frame_type::failed: return tell<event::refused, guest::failed_body>(payload);
   case frame_type::stopping: on_.on_event(event::stopping{}); return true;
   case frame_type::log: on_.on_log(payload); return true;
@@ -205,14 +207,14 @@ void agent_channel::unwatch() {
   loop_.unwatch(socket_.get());
 }
 
-void agent_channel::end(const std::string& why) {
+void agent_channel::end(const std::string& why, bool cut) {
   unwatch();
   loop_.cancel(std::exchange(orphans_timer_, 0));
   loop_.cancel(std::exchange(sync_timer_, 0));
   socket_.reset();
   unsent_.clear();
   for (auto& [id, sink] : std::exchange(sessions_, {}))
-    sink->on_lost(why);
+    cut ? sink->on_cut() : sink->on_lost(why);
 }
 
 bool agent_channel::request(frame_type type, std::string_view payload) {

@@ -38,8 +38,8 @@ public:
   void start();
   /// Reads what is there already: before the end of the machine is told.
   void drain();
-  /// Lets go of the socket; every session is lost for this reason.
-  void end(const std::string& why);
+  /// Lets go of the socket; every session is lost for this reason, or only cut.
+  void end(const std::string& why, bool cut = false);
 
   /// For session 0. False: not sent, too large or no agent.
   bool request(guest::frame_type type, std::string_view payload);

@@ -138,6 +138,40 @@ std::string console_log::tail(std::size_t lines) const {
   return text.substr(at);
 }
 
+namespace {
+
+// To the first line that begins at `offset` or later. In the last file a line that fills all of the
+// rest is cut: something is to be seen.
+void seek_to_line(int fd, std::uint64_t offset, bool last) {
+  if (offset > 0) {
+    std::string rest(static_cast<std::size_t>(size_of(fd) - (offset - 1)), '\0');
+    const auto got = ::pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset - 1));
+    rest.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    const auto end = rest.find('\n');
+    if (end != std::string::npos && (end + 1 < rest.size() || !last))
+      offset += end;
+  }
+  ::lseek(fd, static_cast<off_t>(offset), SEEK_SET);
+}
+
+} // namespace
+
+void log_follower::begin_near_end(std::uint64_t bytes) {
+  auto current = open_to_read(file_);
+  auto previous = open_to_read(older(file_));
+  if (current && previous && same_file(current.get(), previous.get()))
+    current.reset(); // it was moved while we looked
+  const auto here = current ? size_of(current.get()) : 0;
+  const auto before = previous ? size_of(previous.get()) : 0;
+  if (here + before <= bytes)
+    return;
+  const bool in_current = here >= bytes;
+  const auto offset = in_current ? here - bytes : before - (bytes - here);
+  fd_ = in_current ? std::move(current) : std::move(previous);
+  ++files_;
+  seek_to_line(fd_.get(), offset, in_current);
+}
+
 std::size_t log_follower::read(char* buffer, std::size_t size) {
   for (;;) {
     if (!fd_ && !advance())

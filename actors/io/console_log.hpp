@@ -47,6 +47,8 @@ class log_follower {
 public:
   explicit log_follower(std::filesystem::path file) : file_(std::move(file)) {}
 
+  /// Begins at a line, at most `bytes` before the end of what is there now. Before the first read.
+  void begin_near_end(std::uint64_t bytes);
   /// Bytes read into `buffer`, 0 if there is nothing more for now.
   std::size_t read(char* buffer, std::size_t size);
   /// The file that is read at the moment, -1 before there is one.

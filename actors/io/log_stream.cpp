@@ -16,11 +16,20 @@ using guest::frame_type;
 using guest::header;
 using guest::stream_id;
 
+constexpr std::uint64_t screenful = 4096;
+// What a machine said last may be read from its console a moment after its end was noticed.
+constexpr auto last_words_pause = std::chrono::milliseconds(200);
+
 class log_source final : public stream, public std::enable_shared_from_this<log_source> {
 public:
   log_source(reactor& loop, std::filesystem::path file, bool follow)
       : loop_(loop), folder_(file.parent_path()), name_(file.filename()), source_(std::move(file)),
         follow_(follow) {}
+  /// From a line near the end, until this process has ended.
+  log_source(reactor& loop, const std::filesystem::path& file, unique_fd process)
+      : log_source(loop, file, true) {
+    process_ = std::move(process);
+  }
 
   void begin(stream_client& client) override;
   std::string from_client(const header& h, std::string_view payload) override;
@@ -29,6 +38,7 @@ public:
 
 private:
   bool watch_folder();
+  void watch_process();
   bool watch_file();
   void on_change();
   void pump();
@@ -47,6 +57,9 @@ private:
   int folder_watch_ = -1;
   int file_watch_ = -1;
   std::uint64_t watched_files_ = 0;
+
+  unique_fd process_; ///< a pidfd: the log ends with it
+  reactor::timer_id end_timer_ = 0;
 };
 
 void log_source::begin(stream_client& client) {
@@ -54,7 +67,22 @@ void log_source::begin(stream_client& client) {
   if (follow_ && !watch_folder())
     return client.fail_with("cannot follow the log in " + folder_.string() + ": " +
                             std::strerror(errno));
+  if (process_)
+    watch_process();
   pump();
+}
+
+void log_source::watch_process() {
+  source_.begin_near_end(screenful);
+  loop_.watch(process_.get(), EPOLLIN, [self = shared_from_this()](std::uint32_t) {
+    self->loop_.unwatch(self->process_.get());
+    self->process_.reset();
+    self->end_timer_ = self->loop_.at(reactor::clock::now() + last_words_pause, [self] {
+      self->end_timer_ = 0;
+      self->follow_ = false;
+      self->pump();
+    });
+  });
 }
 
 // The folder tells of new files and of the end, the file of what is appended. (A folder's own end
@@ -160,9 +188,13 @@ void log_source::finish() {
 
 void log_source::end() {
   client_ = nullptr;
+  loop_.post([keep = shared_from_this()] {}); // the handler may hold the last reference
+  loop_.cancel(std::exchange(end_timer_, 0));
+  if (process_)
+    loop_.unwatch(process_.get());
+  process_.reset();
   if (!changes_)
     return;
-  loop_.post([keep = shared_from_this()] {}); // the handler may hold the last reference
   loop_.unwatch(changes_.get());
   changes_.reset();
 }
@@ -171,6 +203,11 @@ void log_source::end() {
 
 std::shared_ptr<stream> log_stream(reactor& loop, std::filesystem::path file, bool follow) {
   return std::make_shared<log_source>(loop, std::move(file), follow);
+}
+
+std::shared_ptr<stream> console_stream(reactor& loop, std::filesystem::path file,
+                                       unique_fd process) {
+  return std::make_shared<log_source>(loop, file, std::move(process));
 }
 
 } // namespace banger::io

@@ -47,11 +47,15 @@ public:
   }
   void grow(guest::disk_body disk) override { request(frame_type::grow, guest::encode(disk)); }
   void await_boot() override { request(frame_type::await_boot, {}); }
+  void ask(frame_type what, std::uint64_t number) override {
+    request(what, guest::encode(guest::question_body{number}));
+  }
   void poweroff() override { request(frame_type::poweroff, {}); }
   void acpi_powerdown() override { command("system_powerdown"); }
   void quit() override { command("quit"); }
   void kill() override;
   void close() override;
+  void cut() override;
 
   expected<void> open_session(std::uint32_t session, const guest::open_body& command,
                               std::shared_ptr<session_sink> sink) override {
@@ -85,7 +89,7 @@ private:
   void console_grew();
   void on_agent_lost(bool garbage, const std::string& why);
   void on_exit();
-  void let_go(const std::string& why);
+  void let_go(const std::string& why, bool cut = false);
 
   reactor& loop_;
   hypervisor::running_machine machine_;
@@ -236,11 +240,11 @@ void link::on_exit() {
     listener(event::exited{std::move(last)});
 }
 
-void link::let_go(const std::string& why) {
+void link::let_go(const std::string& why, bool cut) {
   if (!std::exchange(open_, false))
     return;
   loop_.post([me = self()] {}); // the handler of the pidfd may hold the last reference
-  agent_->end(why);
+  agent_->end(why, cut);
   qmp_.end(why);
   loop_.cancel(std::exchange(console_timer_, 0));
   loop_.cancel(std::exchange(lost_timer_, 0));
@@ -260,6 +264,10 @@ void link::kill() {
 
 void link::close() {
   loop_.post([me = self()] { me->let_go("the daemon let go of the machine"); });
+}
+
+void link::cut() {
+  loop_.post([me = self()] { me->let_go("the daemon let go of the machine", true); });
 }
 
 } // namespace

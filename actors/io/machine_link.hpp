@@ -28,6 +28,12 @@ struct grown {
 struct booted {
   guest::booted_body body;
 }; ///< the answer to `await_boot`
+struct ports {
+  guest::ports_body body;
+};
+struct health {
+  guest::health_body body;
+};
 struct refused {
   guest::failed_body body;
 };                  ///< the guest could not do what was asked (channel requests)
@@ -43,9 +49,9 @@ struct exited {
 }; ///< the VMM process ended; tail of the console (≤ 10 lines)
 } // namespace event
 
-using link_event =
-    std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
-                 event::stopping, event::channel_lost, event::console_grew, event::exited>;
+using link_event = std::variant<event::hello, event::configured, event::grown, event::booted,
+                                event::refused, event::stopping, event::channel_lost,
+                                event::console_grew, event::exited, event::ports, event::health>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.
@@ -56,12 +62,15 @@ public:
   virtual ~machine_link() = default;
   virtual void configure(guest::configure_body body) = 0;
   virtual void grow(guest::disk_body disk) = 0;
-  virtual void await_boot() = 0;     ///< `booted` comes when the image's init is done
+  virtual void await_boot() = 0; ///< `booted` comes when the image's init is done
+  /// `ask_ports` or `ask_health`: `ports` or `health` comes with this number.
+  virtual void ask(guest::frame_type what, std::uint64_t number) = 0;
   virtual void poweroff() = 0;       ///< by the agent
   virtual void acpi_powerdown() = 0; ///< by QMP system_powerdown
   virtual void quit() = 0;           ///< by QMP quit
   virtual void kill() = 0;           ///< SIGKILL by pidfd
   virtual void close() = 0;          ///< lets go of everything; the VM lives on
+  virtual void cut() = 0;            ///< as `close`, but clients of commands may attach again
 };
 
 /// Takes the descriptors over. `console_log` is bounded: 1 MiB, then moved to `console_log`.1.

@@ -40,6 +40,11 @@ std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, std::uin
 std::shared_ptr<stream> attach_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
                                       guest::attach_body from);
 std::shared_ptr<stream> log_stream(reactor& loop, std::filesystem::path file, bool follow);
+std::shared_ptr<stream> console_stream(reactor& loop, std::filesystem::path file,
+                                       unique_fd process);
+/// The lines that the feed remembers; or the last `follow_after` of them, and then all that come.
+std::shared_ptr<stream> line_stream(std::shared_ptr<line_feed> feed,
+                                    std::optional<std::size_t> follow_after);
 
 class stream_client : public std::enable_shared_from_this<stream_client> {
 public:

@@ -230,6 +230,13 @@ public:
   std::string offer_log(std::filesystem::path file, bool follow) override {
     return offer(log_stream(server_->loop(), std::move(file), follow));
   }
+  std::string offer_console(std::filesystem::path file, unique_fd process) override {
+    return offer(console_stream(server_->loop(), std::move(file), std::move(process)));
+  }
+  std::string offer_lines(std::shared_ptr<line_feed> feed,
+                          std::optional<std::size_t> follow_after) override {
+    return offer(line_stream(std::move(feed), follow_after));
+  }
   void stats(std::function<void(stream_stats)> f) override {
     server_->loop().post([s = server_, f = std::move(f)] { f(s->stats()); });
   }

@@ -11,9 +11,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace banger::io {
+
+class line_feed;
 
 struct stream_stats {
   std::uint32_t open = 0;           ///< streams with a client attached
@@ -38,6 +41,13 @@ public:
   /// A token for a log: the file's content (`file`.1 first), then what is appended if `follow`,
   /// as raw bytes on stdout; then `exited` 0. A followed log ends when it is removed.
   virtual std::string offer_log(std::filesystem::path file, bool follow) = 0;
+  /// The same from a line near the log's end (4 KiB), and followed until the process behind this
+  /// pidfd has ended and its last words are sent.
+  virtual std::string offer_console(std::filesystem::path file, unique_fd process) = 0;
+  /// A token for the lines of a feed, as raw bytes on stdout: all that it remembers; or the last
+  /// `follow_after` of them, and then what comes.
+  virtual std::string offer_lines(std::shared_ptr<line_feed> feed,
+                                  std::optional<std::size_t> follow_after) = 0;
   /// From any thread; `f` is called in the reactor's thread.
   virtual void stats(std::function<void(stream_stats)> f) = 0;
 };

@@ -1,5 +1,7 @@
 #include "actors/operations/operations.hpp"
 
+#include "messages/base/duration.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -21,8 +23,9 @@ class operations_state : public actor::state_base {
 public:
   static inline const char* name = "operations";
 
-  void init(operations_actor::pointer self) {
+  void init(operations_actor::pointer self, events::events_actor events) {
     self_ = self;
+    events_ = std::move(events);
     actor::on_down(self_, [this](const caf::down_msg& down) { lost(down.source); });
   }
 
@@ -36,6 +39,7 @@ public:
   caf::result<bool> cancel(const std::string& ref);
   std::uint32_t count() const { return static_cast<std::uint32_t>(running_.size()); }
   caf::result<void> drain();
+  running_steps steps() const;
 
 private:
   using clock = std::chrono::steady_clock;
@@ -44,7 +48,7 @@ private:
     operation_view view;
     runner_actor runner;
     std::vector<client_actor> watchers;
-    clock::time_point began, last_sent;
+    clock::time_point began, step_began, last_sent;
     std::string last_stage;
     std::optional<progress> held; ///< sent when the burst is over
   };
@@ -59,19 +63,19 @@ private:
   void add_watcher(running& r, const client_actor& who);
   void send(running& r, const progress& news);
   void lost(const caf::actor_addr& who);
+  template <class News>
+  void write_down(const News& news) {
+    if (events_)
+      actor::tell(self_, events_, news);
+  }
 
   operations_actor::pointer self_ = nullptr;
+  events::events_actor events_;
   std::map<std::string, running> running_;
   std::deque<ended_operation> ended_;   ///< the oldest first
   std::set<caf::actor_addr> monitored_; ///< watchers
   std::vector<caf::typed_response_promise<void>> drained_;
 };
-
-std::uint64_t epoch_ms() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
 
 // -- what runners say -----------------------------------------------------------------------------
 
@@ -81,9 +85,10 @@ void operations_state::open(const opening& o) {
   r.view.kind = o.kind;
   r.view.target = o.target;
   r.view.state = "running";
-  r.view.began_ms = epoch_ms();
+  r.view.began_ms = unix_ms();
   r.runner = o.runner;
-  r.began = self_->clock().now();
+  r.began = r.step_began = self_->clock().now();
+  write_down(events::begun{o.op, o.kind, o.target});
   auto& kept = running_.insert_or_assign(o.op, std::move(r)).first->second;
   if (o.asker)
     add_watcher(kept, o.asker);
@@ -94,6 +99,9 @@ void operations_state::heard(const progress& news) {
   if (it == running_.end())
     return;
   auto& r = it->second;
+  write_down(news);
+  if (r.view.stage != news.stage)
+    r.step_began = self_->clock().now();
   r.view.stage = news.stage;
   r.view.detail = news.detail;
   if (news.stage != r.last_stage || self_->clock().now() - r.last_sent >= progress_interval)
@@ -121,6 +129,7 @@ void operations_state::ended(const finished& end) {
   const auto it = running_.find(end.op);
   if (it == running_.end())
     return;
+  write_down(end);
   auto view = now(it->second);
   const auto code = static_cast<errc>(end.error.code);
   view.state = code == errc::none ? "done" : code == errc::cancelled ? "cancelled" : "failed";
@@ -189,6 +198,15 @@ caf::result<void> operations_state::drain() {
   return answer;
 }
 
+running_steps operations_state::steps() const {
+  running_steps steps;
+  for (const auto& [op, r] : running_)
+    steps.all.push_back({op, r.view.stage,
+                         std::chrono::duration_cast<std::chrono::microseconds>(
+                             self_->clock().now() - r.step_began)});
+  return steps;
+}
+
 // -- who is there ---------------------------------------------------------------------------------
 
 // An exact id, else the beginning of one, with or without its "op-".
@@ -236,12 +254,12 @@ void operations_state::lost(const caf::actor_addr& who) {
     std::erase_if(r.watchers, [&](const auto& w) { return w.address() == who; });
 }
 
-operations_actor::behavior_type
-behavior(operations_actor::stateful_pointer<operations_state> self) {
+operations_actor::behavior_type behavior(operations_actor::stateful_pointer<operations_state> self,
+                                         events::events_actor events) {
   static_assert(actor::sound_state<operations_state>);
   actor::make_sturdy(self);
   auto& s = self->state;
-  s.init(self);
+  s.init(self, std::move(events));
   return {
       [&s](list_atom) { return s.list(); },
       [&s](watch_atom, const std::string& ref) { return s.watch(ref); },
@@ -252,11 +270,14 @@ behavior(operations_actor::stateful_pointer<operations_state> self) {
       [&s](count_atom) { return s.count(); },
       [&s](drain_atom) { return s.drain(); },
       [&s](flush_atom, const std::string& op) { s.flush(op); },
+      [&s](steps_atom) { return s.steps(); },
   };
 }
 
 } // namespace
 
-operations_actor spawn_operations(caf::actor_system& system) { return system.spawn(behavior); }
+operations_actor spawn_operations(caf::actor_system& system, events::events_actor events) {
+  return system.spawn(behavior, std::move(events));
+}
 
 } // namespace banger::operations

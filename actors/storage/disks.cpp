@@ -248,6 +248,54 @@ expected<void> make_work_disk(const fs::path& file, std::uint64_t bytes,
   return make_ext4(file, bytes, "banger-work", true, stop);
 }
 
+namespace {
+
+// What is data, where it is: holes stay holes.
+expected<void> copy_data(int from, int to, const fs::path& file) {
+  for (off_t at = 0;;) {
+    const auto data = ::lseek(from, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)
+      return {};
+    at = data < 0 ? data : ::lseek(from, data, SEEK_HOLE);
+    if (at < 0)
+      return fail_errno("cannot read a blank disk", errno);
+    for (off_t in = data, out = data; in < at;)
+      if (const auto n =
+              ::copy_file_range(from, &in, to, &out, static_cast<std::size_t>(at - in), 0);
+          n <= 0)
+        return fail_errno("cannot write " + file.string(), n < 0 ? errno : EIO);
+  }
+}
+
+expected<void> copy_blank(const fs::path& blank, const fs::path& file, std::uint64_t bytes) {
+  if (auto free = refuse_existing(file); !free)
+    return free;
+  const unique_fd from(::open(blank.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!from)
+    return fail_errno("cannot open the blank disk " + blank.string(), errno);
+  scrap temporary(temporary_for(file));
+  if (auto made = make_sparse(temporary.path(), bytes); !made)
+    return made;
+  const unique_fd to(::open(temporary.path().c_str(), O_WRONLY | O_CLOEXEC));
+  if (auto copied = copy_data(from.get(), to.get(), file); !copied)
+    return copied;
+  return temporary.publish(file);
+}
+
+} // namespace
+
+expected<void> make_work_disk(const fs::path& file, std::uint64_t bytes, const fs::path& blanks,
+                              const std::stop_token& stop) {
+  const auto blank = blanks / ("work-" + std::to_string(bytes) + ".img");
+  std::error_code why;
+  fs::create_directories(blanks, why);
+  if (fs::exists(blank, why) || make_work_disk(blank, bytes, stop) || fs::exists(blank, why))
+    if (copy_blank(blank, file, bytes))
+      return {};
+  // Without the shortcut, then; its error is the one that counts.
+  return make_work_disk(file, bytes, stop);
+}
+
 expected<void> grow_file(const fs::path& file, std::uint64_t bytes) {
   const auto now = size_of(file);
   if (!now)

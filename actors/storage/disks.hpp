@@ -53,6 +53,12 @@ expected<root_disk> make_root_disk(root_disk_kind kind, const std::filesystem::p
 expected<void> make_work_disk(const std::filesystem::path& file, std::uint64_t bytes,
                               const std::stop_token& stop = {});
 
+/// The same as a copy of a disk of that size in the folder `blanks`, which is made when it is first
+/// wanted: mke2fs takes longer than all else that is done for a VM. Such disks share their UUID.
+expected<void> make_work_disk(const std::filesystem::path& file, std::uint64_t bytes,
+                              const std::filesystem::path& blanks,
+                              const std::stop_token& stop = {});
+
 /// Makes the file larger, sparsely; the file system in it grows when the guest is told.
 /// `bad_request` if it is larger already. Nothing to do if it is as large.
 expected<void> grow_file(const std::filesystem::path& file, std::uint64_t bytes);

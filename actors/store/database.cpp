@@ -102,11 +102,24 @@ expected<database> database::open(const std::filesystem::path& file) {
 }
 
 expected<snapshot> database::load() {
+  return load_where(nullptr).and_then([this](snapshot all) {
+    return guarded("cannot tidy the database", [&]() -> expected<snapshot> {
+      // What was cut off before its VM was recorded has done nothing.
+      db_->exec("DELETE FROM journal WHERE vm NOT IN (SELECT id FROM vms)");
+      return std::move(all);
+    });
+  });
+}
+expected<snapshot> database::load_one(const std::string& vm) { return load_where(&vm); }
+
+expected<snapshot> database::load_where(const std::string* vm) {
   return guarded("cannot read the database", [&]() -> expected<snapshot> {
     snapshot all;
     SQLite::Statement row(
-        *db_, "SELECT id, name, state, image, created_ms, spec_json, runtime_json FROM vms"
-              " ORDER BY created_ms, id");
+        *db_, "SELECT id, name, state, image, created_ms, spec_json, runtime_json FROM vms" +
+                  std::string(vm == nullptr ? "" : " WHERE id = ?") + " ORDER BY created_ms, id");
+    if (vm != nullptr)
+      row.bind(1, *vm);
     while (row.executeStep()) {
       auto r = read_row(row);
       if (r)
@@ -114,12 +127,14 @@ expected<snapshot> database::load() {
       else
         all.quarantined.push_back(row.getColumn(0).getString() + ": " + describe(r.error()));
     }
-    SQLite::Statement open(*db_, "SELECT op, vm, verb, step FROM journal ORDER BY rowid");
+    SQLite::Statement open(*db_, "SELECT op, vm, verb, step FROM journal" +
+                                     std::string(vm == nullptr ? "" : " WHERE vm = ?") +
+                                     " ORDER BY rowid");
+    if (vm != nullptr)
+      open.bind(1, *vm);
     while (open.executeStep())
       all.unfinished.push_back({open.getColumn(0).getString(), open.getColumn(1).getString(),
                                 open.getColumn(2).getString(), open.getColumn(3).getString()});
-    // What was cut off before its VM was recorded has done nothing.
-    db_->exec("DELETE FROM journal WHERE vm NOT IN (SELECT id FROM vms)");
     return all;
   });
 }

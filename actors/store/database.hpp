@@ -49,6 +49,8 @@ public:
 
   /// All there is; then forgets what the journal says of VMs that are not there.
   expected<snapshot> load();
+  /// The same of one VM, by its id; empty if there is none.
+  expected<snapshot> load_one(const std::string& vm);
   expected<void> save(const vm::record& r);
   expected<void> intend(const intent& i);
   /// An operation of this VM has ended: the VM as it is now, and what the journal says of it gone,
@@ -58,6 +60,7 @@ public:
   expected<void> erase(const std::string& vm);
 
 private:
+  expected<snapshot> load_where(const std::string* vm);
   explicit database(std::unique_ptr<SQLite::Database> db);
   std::unique_ptr<SQLite::Database> db_;
 };

@@ -40,6 +40,12 @@ store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self
       [&file](erase_atom, const std::string& vm) {
         return commit("erase", [&] { return file.erase(vm); });
       },
+      [&file](find_atom, const std::string& vm) -> caf::result<snapshot_ptr> {
+        auto one = file.load_one(vm);
+        if (!one)
+          return actor::to_error(one.error());
+        return snapshot_ptr(std::make_shared<const snapshot>(std::move(*one)));
+      },
   };
 }
 

@@ -12,10 +12,14 @@ using save_atom = caf::atom_constant<caf::atom("save")>;
 using intend_atom = caf::atom_constant<caf::atom("intend")>;
 using settle_atom = caf::atom_constant<caf::atom("settle")>;
 using erase_atom = caf::atom_constant<caf::atom("erase")>;
+using find_atom = caf::atom_constant<caf::atom("find")>;
+
+using snapshot_ptr = std::shared_ptr<const snapshot>;
 
 } // namespace banger::store
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::store::intent)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::store::snapshot_ptr)
 
 namespace banger::store {
 
@@ -28,7 +32,10 @@ using store_actor = caf::typed_actor<
     /// An operation ended; its VM as it is now.
     caf::replies_to<settle_atom, vm::record_ptr>::with<void>,
     /// An operation ended; its VM (id) is gone.
-    caf::replies_to<erase_atom, std::string>::with<void>>;
+    caf::replies_to<erase_atom, std::string>::with<void>,
+    /// What is known of one VM (id): its record, if there is one, and its operation that has not
+    /// ended.
+    caf::replies_to<find_atom, std::string>::with<snapshot_ptr>>;
 
 store_actor spawn_store(caf::actor_system& system, database db);
 store_actor spawn_store_for_test(caf::actor_system& system, database db);

@@ -94,13 +94,28 @@ expected<void> make_work(build& b, const std::stop_token& stop) {
   if (fs::exists(work_disk(b), there))
     return {};
   b.made.emplace_back("work-disk");
-  return storage::make_work_disk(work_disk(b), b.vm.wanted.disk_bytes, stop);
+  return storage::make_work_disk(work_disk(b), b.vm.wanted.disk_bytes,
+                                 b.site.vms.parent_path() / "blanks", stop);
 }
 
 void remove_work(build& b) {
   std::error_code ignored;
   if (made_here(b, "work-disk"))
     fs::remove(work_disk(b), ignored);
+}
+
+expected<void> grow_work(build& b, const std::stop_token&) {
+  std::error_code there;
+  if (!fs::exists(work_disk(b), there))
+    return {}; // made in its size at the start
+  return storage::grow_file(work_disk(b), b.vm.wanted.disk_bytes);
+}
+
+// No guest has seen the larger disk yet.
+void shrink_work(build& b) {
+  std::error_code ignored;
+  if (fs::file_size(work_disk(b), ignored) > b.vm.wanted.disk_bytes && !ignored)
+    fs::resize_file(work_disk(b), b.vm.wanted.disk_bytes, ignored);
 }
 
 void shape_identity(build& b) {
@@ -138,24 +153,27 @@ void tell_network(build& b) {
 
 std::vector<capability> standard_capabilities() {
   return {
-      {"folder", {{{"folder", "making the VM's folder"}, make_folder, remove_folder}}, {}, {}},
+      {"folder", {{{"folder", "making the VM's folder"}, make_folder, remove_folder}}, {}, {}, {}},
       {"root-disk",
        {{{"root-disk", "making the root disk"}, make_root, remove_root}},
+       {},
        shape_root,
        {}},
       {"work-disk",
        {{{"work-disk", "making the work disk"}, make_work, remove_work}},
+       {{{"grow-disk", "growing the work disk"}, grow_work, shrink_work}},
        [](build& b) { add_disk(b, {work_disk(b)}, guest::disk_role::work); },
        {}},
       {"modules",
+       {},
        {},
        [](build& b) {
          add_disk(b, {b.kernel.modules_image, hypervisor::disk_format::raw, {}, true},
                   guest::disk_role::modules);
        },
        {}},
-      {"network", {}, shape_network, tell_network},
-      {"identity", {}, {}, shape_identity},
+      {"network", {}, {}, shape_network, tell_network},
+      {"identity", {}, {}, {}, shape_identity},
   };
 }
 

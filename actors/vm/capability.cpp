@@ -2,6 +2,8 @@
 
 namespace banger::vm {
 
+using namespace std::chrono_literals;
+
 void add_disk(build& b, hypervisor::disk disk, guest::disk_role role) {
   b.guest.disks.push_back({static_cast<std::uint32_t>(b.machine.disks.size()), role});
   b.machine.disks.push_back(std::move(disk));
@@ -9,19 +11,24 @@ void add_disk(build& b, hypervisor::disk disk, guest::disk_role role) {
 
 step_table compose(const std::vector<capability>& all) {
   step_table table;
-  table.start.push_back({"image", "looking for image and kernel"});
+  table.start.push_back({"image", "looking for image and kernel", true, 1h});
   for (const auto& c : all)
     for (const auto& s : c.prepare)
       table.start.push_back(s.what);
-  table.start.push_back({"launch", "starting the hypervisor", true, true});
-  table.start.push_back({"hello", "booting the kernel", false, true});
-  table.start.push_back({"configure", "mounting disks, setting the guest's identity", false, true});
-  table.start.push_back({"boot", "waiting for the image's init", false, false, true});
-  const step kill{"kill", "ending the hypervisor"};
-  const step release{"release", "letting go of sockets"};
-  table.stop = {{"shutdown", "waiting for the guest to sync and power off", false}, release};
+  for (const auto& c : all)
+    for (const auto& s : c.change)
+      table.set.push_back(s.what);
+  table.start.push_back({"launch", "starting the hypervisor", true, 60s, true});
+  table.start.push_back({"hello", "booting the kernel", false, 90s, true});
+  table.start.push_back(
+      {"configure", "mounting disks, setting the guest's identity", false, 90s, true});
+  table.start.push_back({"boot", "waiting for the image's init", false, 300s, false, true});
+  const step kill{"kill", "ending the hypervisor", true, 15s};
+  const step release{"release", "letting go of sockets", true, 15s};
+  // All rungs of its ladder together: agent, power button, QMP, SIGKILL.
+  table.stop = {{"shutdown", "waiting for the guest to sync and power off", false, 110s}, release};
   table.kill = {kill, release};
-  table.remove = {kill, release, {"files", "removing disks and logs"}};
+  table.remove = {kill, release, {"files", "removing disks and logs", true, 120s}};
   table.sweep = {kill, release};
   return table;
 }

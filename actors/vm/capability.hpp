@@ -52,6 +52,7 @@ struct host_step {
 struct capability {
   std::string name;
   std::vector<host_step> prepare;
+  std::vector<host_step> change; ///< of a set, while the machine does not run; may be empty
   std::function<void(build&)> shape_machine; ///< disks and devices, before the launch; may be empty
   std::function<void(build&)> shape_guest;   ///< what the guest is told; may be empty
 };

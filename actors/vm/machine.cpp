@@ -1,5 +1,6 @@
 #include "actors/vm/machine.hpp"
 
+#include "actors/io/reactor.hpp"
 #include "actors/vm/machine_state.hpp"
 
 #include <algorithm>
@@ -13,10 +14,23 @@ constexpr auto kill_budget = 10s;
 constexpr auto signal_patience = 5s; ///< of a kill with another signal, before SIGKILL
 
 void machine_state::init(machine_actor::pointer self, const machine_room& room,
-                         machine_listener owner) {
+                         machine_listener owner, std::shared_ptr<void> presence) {
   self_ = self;
-  room_ = room;
+  room_ = &room;
   owner_ = std::move(owner);
+  presence_ = std::move(presence);
+}
+
+// Whoever takes the VM over comes when all of this is done.
+machine_state::~machine_state() {
+  stop_.request_stop();
+  if (waits_for_ == waiting::image)
+    actor::tell_from_outside(room_->images, image::leave_atom::value,
+                             caf::actor_cast<image::note_listener>(machine_actor(self_)));
+  if (!link_)
+    return;
+  link_->cut();
+  room_->loop->post([keep = std::move(presence_)] {});
 }
 
 // -- one step at a time ---------------------------------------------------------------------------
@@ -43,12 +57,13 @@ expected<void> machine_state::pass(const step_request& request, work::moment her
 void machine_state::take_up(const step_request& request) {
   if (op_ != request.op || !build_) {
     op_ = request.op;
-    build_ = std::make_shared<build>(build{*request.vm, room_.site, {}, {}, {}, {}, {}});
+    build_ = std::make_shared<build>(build{*request.vm, room_->site, {}, {}, {}, {}, {}});
     aborted_ = false;
     stop_ = {};
   }
   build_->vm = *request.vm;
   signal_ = request.signal;
+  at_most_ = request.at_most;
 }
 
 void machine_state::dispatch(const std::string& step) {
@@ -101,11 +116,10 @@ void machine_state::abort() {
   stop_.request_stop();
   // What runs in the pool ends by itself, by the stop token; an image, if nobody else waits for it.
   if (waits_for_ == waiting::image)
-    actor::tell(self_, room_.images, image::leave_atom::value,
+    actor::tell(self_, room_->images, image::leave_atom::value,
                 caf::actor_cast<image::note_listener>(machine_actor(self_)));
-  if (waits_for_ == waiting::image || waits_for_ == waiting::hello ||
-      waits_for_ == waiting::configured || waits_for_ == waiting::booted)
-    finish(fail(errc::cancelled, "the start was cancelled"));
+  if (waits_for_ != waiting::nothing)
+    finish(fail(errc::cancelled, "cancelled"));
 }
 
 void machine_state::finish(expected<void> outcome) {
@@ -125,22 +139,37 @@ void machine_state::finish(expected<void> outcome) {
 // -- steps on the host ----------------------------------------------------------------------------
 
 const host_step* machine_state::find_host_step(const std::string& step) const {
-  for (const auto& c : room_.capabilities)
-    for (const auto& s : c.prepare)
-      if (s.what.name == step)
-        return &s;
+  for (const auto& c : room_->capabilities)
+    for (const auto* steps : {&c.prepare, &c.change})
+      for (const auto& s : *steps)
+        if (s.what.name == step)
+          return &s;
   return nullptr;
 }
 
 void machine_state::run_host_step(const host_step& step) {
+  const auto turn = ++turn_;
+  auto late = std::make_shared<bool>(false);
+  actor::after(self_, scaled(at_most_), work::thunk{[this, turn, late] {
+                 if (turn != turn_)
+                   return;
+                 *late = true;
+                 stop_.request_stop();
+               }});
   in_pool([b = build_, step, stop = stop_.get_token()] { return step.act(*b, stop); },
-          [this](expected<void> outcome) { finish(std::move(outcome)); });
+          [this, late, name = step.what.name](expected<void> outcome) {
+            if (!outcome && *late)
+              outcome = fail(errc::timed_out, "the step " + name + " took too long",
+                             "it had " + std::to_string(at_most_.count()) + " s",
+                             "is the disk busy, or full?");
+            finish(std::move(outcome));
+          });
 }
 
 void machine_state::get_image() {
   waits_for_ = waiting::image;
   const auto turn = ++turn_;
-  actor::ask(self_, room_.images, 1h, image::ensure_atom::value, build_->vm.wanted.image.str(),
+  actor::ask(self_, room_->images, 1h, image::ensure_atom::value, build_->vm.wanted.image.str(),
              caf::actor_cast<image::note_listener>(machine_actor(self_)))
       .then(
           [this, turn](const image::image_set_ptr& set) {
@@ -180,7 +209,7 @@ void machine_state::launch() {
   hello_.reset();
   stopping_ = false;
   in_pool(
-      [b = build_, capabilities = room_.capabilities]() -> expected<hypervisor::running_machine> {
+      [b = build_, capabilities = room_->capabilities]() -> expected<hypervisor::running_machine> {
         // What a stop that failed has left behind.
         if (auto gone = end_process(*b); !gone)
           return tl::unexpected(gone.error());
@@ -199,7 +228,7 @@ void machine_state::launched(expected<hypervisor::running_machine> machine) {
   auto& known = build_->vm.machine;
   known.process = machine->process;
   known.confinement = machine->confinement;
-  known.hypervisor = room_.site.driver->describe();
+  known.hypervisor = room_->site.driver->describe();
   connect(std::move(*machine));
   finish({});
 }
@@ -207,7 +236,7 @@ void machine_state::launched(expected<hypervisor::running_machine> machine) {
 void machine_state::connect(hypervisor::running_machine machine) {
   const machine_actor me = self_;
   const auto number = ++link_number_;
-  link_ = io::open_link(*room_.loop, std::move(machine), build_->folder() / "console.log",
+  link_ = io::open_link(*room_->loop, std::move(machine), build_->folder() / "console.log",
                         [this, me, number](io::link_event event) {
                           auto shared = std::make_shared<io::link_event>(std::move(event));
                           actor::tell_from_outside(me, work::thunk{[this, number, shared] {
@@ -263,11 +292,12 @@ void machine_state::remove_files() {
 namespace {
 
 machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_state> self,
-                                     const machine_room& room, machine_listener owner) {
+                                     const machine_room* room, machine_listener owner,
+                                     std::shared_ptr<void> presence) {
   static_assert(actor::sound_state<machine_state>);
   actor::make_sturdy(self);
   auto& m = self->state;
-  m.init(self, room, std::move(owner));
+  m.init(self, *room, std::move(owner), std::move(presence));
   return {
       [&m](const image::note& news) { m.pass_on(news); },
       [&m](do_atom, const step_request& request) { return m.act(request); },
@@ -277,14 +307,18 @@ machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_sta
       [&m](open_atom, const messages::exec_request& request) { return m.open(request); },
       [&m](open_atom, const messages::attach_request& request) { return m.open(request); },
       [](const work::thunk& t) { t.run(); },
+      [&m](messages::stats_atom, const record_ptr& vm) { return m.stats(vm); },
+      [&m](messages::ports_atom, const record_ptr& vm) { return m.ports(vm); },
+      [&m](messages::health_atom, const record_ptr& vm) { return m.health(vm); },
+      [&m](messages::console_atom, const record_ptr& vm) { return m.console(vm); },
   };
 }
 
 } // namespace
 
 machine_actor spawn_machine(caf::actor_system& system, const machine_room& room,
-                            machine_listener owner) {
-  return system.spawn(machine, room, std::move(owner));
+                            machine_listener owner, std::shared_ptr<void> presence) {
+  return system.spawn(machine, &room, std::move(owner), std::move(presence));
 }
 
 } // namespace banger::vm

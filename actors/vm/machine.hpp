@@ -6,7 +6,7 @@
 #include "actors/io/streams.hpp"
 #include "actors/vm/capability.hpp"
 #include "actors/vm/record_ptr.hpp"
-#include "messages/models.hpp"
+#include "messages/block.hpp"
 
 namespace banger::vm {
 
@@ -15,7 +15,8 @@ struct step_request {
   std::string name; ///< of the step
   verb for_verb = verb::start;
   record_ptr vm;
-  int signal = 0; ///< of a kill; 0: SIGKILL
+  int signal = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most{60}; ///< as its step has it
 };
 
 /// The hypervisor ended by itself.
@@ -54,7 +55,15 @@ using machine_actor = image::note_listener::extend<
     caf::replies_to<open_atom, messages::exec_request>::with<messages::stream_ticket>,
     /// The same for one that an earlier daemon left.
     caf::replies_to<open_atom, messages::attach_request>::with<messages::stream_ticket>,
-    caf::reacts_to<work::thunk>>;
+    caf::reacts_to<work::thunk>,
+    /// Reads, by the committed record. They wait for no step.
+    caf::replies_to<messages::stats_atom, record_ptr>::with<messages::vm_stats>,
+    /// `not_running`, `timed_out`, `disconnected`; `bad_version`: an agent of an older banger.
+    caf::replies_to<messages::ports_atom, record_ptr>::with<messages::vm_ports>,
+    /// Whatever is wrong with the guest is its verdict.
+    caf::replies_to<messages::health_atom, record_ptr>::with<messages::vm_health>,
+    /// `not_running`.
+    caf::replies_to<messages::console_atom, record_ptr>::with<messages::stream_ticket>>;
 
 /// What machines share.
 struct machine_room {
@@ -64,9 +73,13 @@ struct machine_room {
   io::reactor* loop = nullptr;
   io::stream_server* streams = nullptr;
   work::pool* workers = nullptr;
+  work::pool* readers = nullptr; ///< for what is quick and must not wait for `workers`
+  /// Something to be held by whoever works for this VM (id), until he has let go of everything.
+  std::function<std::shared_ptr<void>(const std::string& vm)> attend = {};
 };
 
+/// `room` must outlive it, and what it has begun in the pool.
 machine_actor spawn_machine(caf::actor_system& system, const machine_room& room,
-                            machine_listener owner);
+                            machine_listener owner, std::shared_ptr<void> presence = {});
 
 } // namespace banger::vm

@@ -9,13 +9,11 @@ namespace banger::vm {
 
 using namespace std::chrono_literals;
 
-// How long a stage may be silent, and how long it may take in all.
-constexpr auto boot_quiet = 25s, boot_at_most = 90s;
-constexpr auto configure_quiet = 25s, configure_at_most = 90s;
+// How long a boot may be silent; how long it may take in all, its step says.
+constexpr auto boot_quiet = 25s;
 // An image's init stops its services one after the other, and its guest ends it after a minute.
 constexpr auto poweroff_quiet = 10s, poweroff_at_most = 75s;
 constexpr auto button_budget = 10s, quit_budget = 3s;
-constexpr auto init_at_most = 300s;
 constexpr auto adopt_patience = 700ms, adopt_pause = 50ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s;
@@ -23,7 +21,7 @@ constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
 
 std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
   return milliseconds(
-      static_cast<std::int64_t>(static_cast<double>(t.count()) * room_.site.time_scale));
+      static_cast<std::int64_t>(static_cast<double>(t.count()) * room_->site.time_scale));
 }
 
 // -- steps in the guest ---------------------------------------------------------------------------
@@ -33,21 +31,21 @@ void machine_state::greet() {
     return finish({});
   if (!link_)
     return finish_with_evidence(errc::operation_failed, ended_unasked);
-  await(waiting::hello, boot_quiet, boot_at_most);
+  await(waiting::hello, boot_quiet, at_most_);
 }
 
 void machine_state::configure() {
   if (!link_)
     return finish(fail(errc::not_running, "the hypervisor has ended"));
   link_->configure(build_->guest);
-  await(waiting::configured, configure_quiet, configure_at_most);
+  await(waiting::configured, boot_quiet, at_most_);
 }
 
 void machine_state::await_boot() {
   if (!link_)
     return finish_with_evidence(errc::operation_failed, ended_unasked);
   link_->await_boot();
-  await(waiting::booted, init_at_most, init_at_most);
+  await(waiting::booted, at_most_, at_most_);
 }
 
 void machine_state::shut_down() {
@@ -159,12 +157,12 @@ messages::stream_ticket machine_state::ticket(const messages::exec_request& requ
   command.tty = request.tty;
   command.rows = request.rows;
   command.cols = request.cols;
-  const auto offered = room_.streams->offer_exec(link_, std::move(command));
+  const auto offered = room_->streams->offer_exec(link_, std::move(command));
   return {offered.token, build_->vm.id.str(), offered.session};
 }
 
 messages::stream_ticket machine_state::ticket(const messages::attach_request& request) {
-  auto token = room_.streams->offer_attach(link_, request.session, {request.out, request.err});
+  auto token = room_->streams->offer_attach(link_, request.session, {request.out, request.err});
   return {std::move(token), build_->vm.id.str(), request.session};
 }
 
@@ -212,6 +210,8 @@ void machine_state::out_of_time() {
 }
 
 void machine_state::heard(io::link_event event) {
+  if (heard_answer(event))
+    return;
   if (auto* hello = std::get_if<io::event::hello>(&event))
     return heard_hello(std::move(hello->body));
   if (std::holds_alternative<io::event::console_grew>(event)) {

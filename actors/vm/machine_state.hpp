@@ -2,9 +2,11 @@
 #pragma once
 
 #include "actors/vm/machine.hpp"
+#include "actors/vm/stats.hpp"
 #include "actors/work/failpoint.hpp"
 
 #include <chrono>
+#include <map>
 #include <optional>
 
 namespace banger::vm {
@@ -13,7 +15,9 @@ class machine_state : public actor::state_base {
 public:
   static inline const char* name = "machine";
 
-  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner);
+  void init(machine_actor::pointer self, const machine_room& room, machine_listener owner,
+            std::shared_ptr<void> presence);
+  ~machine_state();
 
   caf::result<record_ptr> act(const step_request& request);
   caf::result<record_ptr> undo(const step_request& request);
@@ -23,6 +27,11 @@ public:
   void abort();
   void pass_on(const image::note& news);
 
+  caf::result<messages::vm_stats> stats(const record_ptr& vm);
+  caf::result<messages::vm_ports> ports(const record_ptr& vm);
+  caf::result<messages::vm_health> health(const record_ptr& vm);
+  caf::result<messages::stream_ticket> console(const record_ptr& vm);
+
 private:
   using promise = caf::typed_response_promise<record_ptr>;
   using ticket_promise = caf::typed_response_promise<messages::stream_ticket>;
@@ -31,6 +40,20 @@ private:
 
   /// What the running step waits for the guest or the hypervisor to do.
   enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, booted, exit };
+
+  /// Asked of the agent beside the step that runs. One of the two is called, once.
+  struct question {
+    guest::frame_type what{};
+    clock::time_point asked{};
+    std::function<void(const io::link_event&, std::uint64_t took_us)> heard;
+    std::function<void(const failure&)> failed;
+  };
+  void ask_guest(const record& vm, milliseconds patience, question q);
+  void put_question(std::uint64_t number, const std::string& called);
+  void give_up(std::uint64_t number, const failure& why);
+  void give_up_all(guest::frame_type what, const failure& why);
+  void heard_number(std::uint64_t number, guest::frame_type asked, const io::link_event& event);
+  bool heard_answer(const io::link_event& event);
 
   void take_up(const step_request& request);
   expected<void> pass(const step_request& request, work::moment here, work::moment afterwards);
@@ -72,11 +95,20 @@ private:
 
   template <class Job, class Then>
   void in_pool(Job job, Then then) {
-    work::submit(*room_.workers, machine_actor(self_), std::move(job), std::move(then));
+    work::submit(
+        *room_->workers, machine_actor(self_),
+        [job = std::move(job), keep = presence_]() mutable { return job(); }, std::move(then));
+  }
+
+  /// For what must not wait behind the steps of others.
+  template <class Job, class Then>
+  void in_reading_pool(Job job, Then then) {
+    work::submit(*room_.readers, machine_actor(self_), std::move(job), std::move(then));
   }
 
   machine_actor::pointer self_ = nullptr;
-  machine_room room_;
+  const machine_room* room_ = nullptr;
+  std::shared_ptr<void> presence_; ///< held by what runs in the pool, too
   machine_listener owner_;
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
@@ -91,8 +123,9 @@ private:
   std::shared_ptr<io::machine_link> link_;
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
-  int signal_ = 0;        ///< of a kill; 0: SIGKILL
-  bool stopping_ = false; ///< the guest said that it goes down
+  int signal_ = 0;                   ///< of a kill; 0: SIGKILL
+  std::chrono::seconds at_most_{60}; ///< for the step that runs, before it is scaled
+  bool stopping_ = false;            ///< the guest said that it goes down
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
   std::vector<std::function<void()>> opens_; ///< until it is heard
@@ -101,6 +134,10 @@ private:
   std::uint64_t turn_ = 0; ///< of the wait, so that its timer knows whether it is still meant
   milliseconds quiet_{};   ///< how long nothing may happen
   clock::time_point quiet_until_, at_the_latest_;
+  std::map<std::uint64_t, question> questions_; ///< by their numbers
+  std::uint64_t last_question_ = 0;
+  cpu_meter meter_;
+
   int pressure_ = 0; ///< of a shutdown: agent, power button, QMP, SIGKILL
 };
 

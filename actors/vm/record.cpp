@@ -38,11 +38,8 @@ expected<state> parse_state(std::string_view text) {
 }
 
 std::string spec_to_json(const spec& s) {
-  return json{{"vcpu", s.vcpu},
-              {"memory_mib", s.memory_mib},
-              {"disk_bytes", s.disk_bytes},
-              {"nat", s.nat},
-              {"ephemeral", s.ephemeral}}
+  return json{{"vcpu", s.vcpu}, {"memory_mib", s.memory_mib}, {"disk_bytes", s.disk_bytes},
+              {"nat", s.nat},   {"ephemeral", s.ephemeral},   {"autostart", s.autostart}}
       .dump();
 }
 
@@ -57,7 +54,8 @@ expected<spec> spec_from_json(std::string_view image, std::string_view text) {
                 in.at("memory_mib").get<std::uint64_t>(),
                 in.at("disk_bytes").get<std::uint64_t>(),
                 in.at("nat").get<bool>(),
-                in.at("ephemeral").get<bool>()};
+                in.at("ephemeral").get<bool>(),
+                in.value("autostart", false)}; // rows of 0.1 have none
   });
 }
 
@@ -72,7 +70,7 @@ std::string runtime_to_json(const record& r) {
               {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
               {"kernel", m.kernel},           {"start_retries", m.start_retries},
               {"last_start", stages},         {"last_error", r.last_error},
-              {"machine_id", r.machine_id}}
+              {"machine_id", r.machine_id},   {"touched_ms", r.touched_ms}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -94,6 +92,7 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
                               s.at("ours").get<bool>()});
     into.last_error = in.at("last_error").get<std::string>();
     into.machine_id = in.at("machine_id").get<std::string>();
+    into.touched_ms = in.value("touched_ms", into.created_ms); // the same
     return {};
   });
 }

@@ -26,6 +26,7 @@ struct spec {
   std::uint64_t disk_bytes = 8 * GiB;
   bool nat = false;
   bool ephemeral = false;
+  bool autostart = false; ///< started again when the host was, if it ran then
 };
 
 struct stage {
@@ -53,8 +54,9 @@ struct record {
   state now = state::created;
   runtime machine;
   std::string last_error;
-  std::uint64_t created_ms = 0;
-  std::string machine_id; ///< 32 hexadecimal digits, drawn once
+  std::uint64_t created_ms = 0; ///< Unix epoch
+  std::string machine_id;       ///< 32 hexadecimal digits, drawn once
+  std::uint64_t touched_ms = 0; ///< when it was last made use of; Unix epoch
 };
 
 /// How records travel between actors of this process: as snapshots that nobody changes.

@@ -8,11 +8,13 @@ namespace banger::vm {
 
 namespace {
 
-constexpr std::array<std::pair<verb, std::string_view>, 6> verbs = {{{verb::create, "create"},
+constexpr std::array<std::pair<verb, std::string_view>, 8> verbs = {{{verb::create, "create"},
                                                                      {verb::start, "start"},
                                                                      {verb::stop, "stop"},
+                                                                     {verb::restart, "restart"},
                                                                      {verb::kill, "kill"},
                                                                      {verb::remove, "delete"},
+                                                                     {verb::set, "set"},
                                                                      {verb::sweep, "sweep"}}};
 
 } // namespace
@@ -28,33 +30,132 @@ expected<verb> parse_verb(std::string_view text) {
 
 namespace {
 
-plan start_plan(const step_table& table, bool awaited) {
-  plan p{table.start, state::running, false, true};
-  if (!awaited)
-    std::erase_if(p.steps, [](const step& s) { return s.awaited; });
-  return p;
+bool at_rest(const record& now) { return now.now == state::created || now.now == state::stopped; }
+
+expected<void> check_disk(const record& now, const change& to) {
+  if (!to.disk_bytes || *to.disk_bytes >= now.wanted.disk_bytes)
+    return {};
+  return fail(errc::bad_request, "the disk of VM " + now.name.str() + " cannot shrink",
+              "it has " + format_size(now.wanted.disk_bytes) + ", asked was " +
+                  format_size(*to.disk_bytes),
+              "a disk only grows; for a smaller one make another VM");
 }
 
 } // namespace
 
-expected<plan> decide(const record& now, verb v, const step_table& table, bool awaited) {
+expected<record> changed(const record& now, const change& to) {
+  if (auto ok = check_disk(now, to); !ok)
+    return tl::unexpected(ok.error());
+  auto then = now;
+  then.name = to.name.value_or(now.name);
+  auto& wanted = then.wanted;
+  wanted.vcpu = to.vcpu.value_or(wanted.vcpu);
+  wanted.memory_mib = to.memory_mib.value_or(wanted.memory_mib);
+  wanted.disk_bytes = to.disk_bytes.value_or(wanted.disk_bytes);
+  wanted.nat = to.nat.value_or(wanted.nat);
+  wanted.autostart = to.autostart.value_or(wanted.autostart);
+  std::string needs_rest;
+  const auto differs = [&](bool does, const char* what) {
+    if (does)
+      needs_rest += (needs_rest.empty() ? "" : ", ") + std::string(what);
+  };
+  differs(wanted.vcpu != now.wanted.vcpu, "vcpu");
+  differs(wanted.memory_mib != now.wanted.memory_mib, "memory");
+  differs(wanted.disk_bytes != now.wanted.disk_bytes, "disk size");
+  differs(wanted.nat != now.wanted.nat, "network");
+  if (needs_rest.empty() || now.machine.process.pid == 0)
+    return then;
+  return fail(errc::bad_request, "VM " + now.name.str() + " runs", "to change: " + needs_rest,
+              "stop it first: `banger vm stop " + now.name.str() + "`");
+}
+
+namespace {
+
+// Only what makes it, or all that boots it.
+std::vector<step> start_steps(const step_table& table, const order& asked) {
+  auto steps = table.start;
+  std::erase_if(steps, [&](const step& s) {
+    return (s.awaited && !asked.until_booted) || (!asked.boot && (s.boot || s.awaited));
+  });
+  return steps;
+}
+
+plan start_plan(const step_table& table, const order& asked) {
+  return {start_steps(table, asked), asked.boot ? state::running : state::created, false, 0};
+}
+
+plan restart_plan(const record& now, const step_table& table, const order& asked) {
+  if (at_rest(now))
+    return start_plan(table, asked);
+  plan p{table.stop, state::running, false, table.stop.size()};
+  const auto start = start_steps(table, asked);
+  p.steps.insert(p.steps.end(), start.begin(), start.end());
+  return p;
+}
+
+expected<plan> set_plan(const record& now, const step_table& table, const order& asked) {
+  const auto then = changed(now, asked.to);
+  if (!then)
+    return tl::unexpected(then.error());
+  const bool grows = then->wanted.disk_bytes != now.wanted.disk_bytes;
+  return plan{grows ? table.set : std::vector<step>{}, now.now, false, 0};
+}
+
+} // namespace
+
+expected<plan> decide(const record& now, const order& asked, const step_table& table) {
   const auto name = now.name.str();
-  switch (v) {
-  case verb::create: return start_plan(table, awaited);
+  switch (asked.what) {
+  case verb::create: return start_plan(table, asked);
   case verb::start:
     if (now.now == state::running)
       return fail(errc::bad_request, "VM " + name + " is running already", {},
                   "nothing is to be done; `banger vm exec " + name + " -- COMMAND` reaches it");
-    return start_plan(table, awaited);
+    return start_plan(table, asked);
+  case verb::restart: return restart_plan(now, table, asked);
   case verb::stop:
   case verb::kill:
-    if (now.now == state::created || now.now == state::stopped)
+    if (at_rest(now))
       return plan{{}, now.now};
-    return plan{v == verb::stop ? table.stop : table.kill, state::stopped};
+    return plan{asked.what == verb::stop ? table.stop : table.kill, state::stopped};
   case verb::remove: return plan{table.remove, state::stopped, true};
+  case verb::set: return set_plan(now, table, asked);
   case verb::sweep: return plan{table.sweep, state::stopped};
   }
   return fail(errc::unknown_method, "unknown verb");
+}
+
+std::string describe_steps(const step_table& table) {
+  std::string text =
+      "| verb | step | at most [s] | a failure undoes it |\n| --- | --- | --- | --- |\n";
+  const auto add = [&](std::string_view name, const std::vector<step>& steps, bool undone) {
+    for (const auto& s : steps)
+      text += "| " + std::string(name) + " | `" + s.name + "` | " +
+              std::to_string(s.at_most.count()) + " | " +
+              (s.awaited ? "no; only if waited for"
+               : undone  ? "yes"
+                         : "no") +
+              " |\n";
+  };
+  add("create, start", table.start, true);
+  add("stop", table.stop, false);
+  add("kill", table.kill, false);
+  add("delete", table.remove, false);
+  add("set", table.set, true);
+  add("after a crash", table.sweep, false);
+  return text;
+}
+
+bool yields_to_force(verb v) {
+  return v == verb::create || v == verb::start || v == verb::stop || v == verb::restart;
+}
+
+expected<void> check_rest(const record& now, bool busy) {
+  if (now.now != state::running && !busy)
+    return {};
+  return fail(errc::bad_request, "VM " + now.name.str() + " is not at rest",
+              busy ? "an operation of it is under way" : "it is running",
+              "`banger vm delete " + now.name.str() + "` deletes it all the same");
 }
 
 std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const failure& why,
@@ -69,24 +170,33 @@ std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const f
 aftermath after_failure(const record& before, verb v, const failure& why) {
   if (v == verb::create)
     return {state::error, true};
-  if (v == verb::start && why.code == errc::cancelled)
-    return {state::stopped, false};
-  // What could not begin has changed nothing.
-  if (why.code == errc::bad_request)
+  // What could not begin has changed nothing; what a set did is undone.
+  if (why.code == errc::bad_request || v == verb::set)
     return {before.now, false};
-  return {state::error, false};
+  if (why.code != errc::cancelled)
+    return {state::error, false};
+  if (before.machine.process.pid != 0)
+    return {before.now, false};
+  return {before.now == state::created ? state::created : state::stopped, false};
 }
 
-recovery recover(const record& r, std::optional<verb> unfinished, bool process_lives) {
+recovery recover(const record& r, const evidence& found) {
+  const auto& unfinished = found.unfinished;
   if (unfinished == verb::create || unfinished == verb::remove)
     return recovery::remove;
-  if (r.wanted.ephemeral && (unfinished || r.now != state::running || !process_lives))
+  if (r.wanted.ephemeral && (unfinished || r.now != state::running || !found.process_lives))
     return recovery::remove;
+  if (unfinished == verb::restart)
+    return recovery::restart;
+  if (unfinished == verb::set && !found.process_lives)
+    return recovery::revert;
   if (unfinished)
     return recovery::sweep;
-  if (r.now == state::running)
-    return process_lives ? recovery::adopt : recovery::stopped;
-  return process_lives ? recovery::sweep : recovery::keep;
+  if (r.now != state::running)
+    return found.process_lives ? recovery::sweep : recovery::keep;
+  if (found.process_lives)
+    return recovery::adopt;
+  return r.wanted.autostart && found.host_rebooted ? recovery::start : recovery::stopped;
 }
 
 } // namespace banger::vm

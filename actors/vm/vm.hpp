@@ -9,15 +9,9 @@
 
 namespace banger::vm {
 
-/// An operation under its id. `op` names it in every log line and error.
-struct order {
-  std::string op;
-  verb what = verb::start;
-  bool until_booted = false; ///< of a create or start
-  int signal = 0;            ///< of a kill; 0: SIGKILL
-};
-
 using order_atom = caf::atom_constant<caf::atom("order")>;
+using touch_atom = caf::atom_constant<caf::atom("vmtouch")>;
+using machine_atom = caf::atom_constant<caf::atom("machine")>;
 
 } // namespace banger::vm
 
@@ -39,11 +33,19 @@ using vm_actor = machine_listener::extend<
     caf::replies_to<messages::cancel_atom, std::string>::with<bool>,
     /// The committed state, also in the middle of an operation. Never fails, never waits.
     caf::replies_to<messages::show_atom>::with<messages::vm_detail>,
-    /// `not_running` unless it runs.
+    /// It is made use of: the time of that is kept.
+    caf::reacts_to<touch_atom>,
+    /// `not_running` unless it runs. Touches it.
     caf::replies_to<messages::exec_atom, messages::exec_request>::with<messages::stream_ticket>,
-    /// `not_running` unless it runs.
-    caf::replies_to<messages::attach_atom,
-                    messages::attach_request>::with<messages::stream_ticket>>;
+    /// `not_running` unless it runs. Touches it.
+    caf::replies_to<messages::attach_atom, messages::attach_request>::with<messages::stream_ticket>,
+    /// Reads, answered also in the middle of an operation: as the machine's (machine.hpp).
+    caf::replies_to<messages::stats_atom>::with<messages::vm_stats>,
+    caf::replies_to<messages::ports_atom>::with<messages::vm_ports>,
+    caf::replies_to<messages::health_atom>::with<messages::vm_health>,
+    caf::replies_to<messages::console_atom>::with<messages::stream_ticket>,
+    /// The one beside it; each ends with the other. Never waits.
+    caf::replies_to<machine_atom>::with<machine_actor>>;
 
 /// Spawns a machine of its own. `then`: what a daemon start found to do first.
 vm_actor spawn_vm(caf::actor_system& system, record vm, store::store_actor store,

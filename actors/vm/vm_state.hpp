@@ -26,10 +26,18 @@ public:
   void recover(recovery what);
 
   void take(order wanted);
+  void take_at_rest(order wanted);
   bool cancel(const std::string& op);
+  void touch();
   messages::vm_detail detail() const;
+  const machine_actor& machine() const { return around_.machine; }
   template <class Request>
   caf::result<messages::stream_ticket> open(const Request& request);
+  /// By the committed record and past the queue: what the machine knows, whatever it does.
+  template <class Answer, class Atom>
+  caf::result<Answer> read(Atom what) {
+    return self_->delegate(around_.machine, what, snapshot());
+  }
   void hear(const image::note& news);
   void hear(const machine_ended& end);
 
@@ -42,12 +50,16 @@ private:
     std::size_t at = 0;   ///< step that runs
     unsigned retries = 0; ///< boots that hung and were begun again
     bool cancelled = false;
+    bool interrupted = false; ///< by a forced kill: it ends here, also where it could not be undone
     bool established = false; ///< the VM is recorded as settled; what is left is waited for
+    std::optional<record> target; ///< of a set: the VM once it is done
     std::optional<failure> first_error;
     clock::time_point began, step_began;
     std::vector<stage> stages;
   };
 
+  void make_way(const std::string& for_op);
+  void revert();
   void next();
   void advance();
   void intend();
@@ -58,6 +70,8 @@ private:
   void roll_back(std::size_t down_to);
   void retreated();
   void settle();
+  void note_start(const operation& op);
+  void exchange_with(record& target);
   void conclude();
   void commit(bool gone);
   void committed(bool gone);
@@ -66,6 +80,8 @@ private:
   std::string current_step() const;
   clock::time_point now() const { return self_->clock().now(); }
   void say(const std::string& stage, const std::string& detail);
+  void make_use();
+  void keep();
   void show_change();
   messages::finished report(const operation& op) const;
 

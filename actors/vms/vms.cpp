@@ -3,6 +3,7 @@
 #include "actors/log/log.hpp"
 #include "actors/operations/ids.hpp"
 #include "actors/vms/vms_state.hpp"
+#include "messages/base/duration.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -15,21 +16,7 @@ using namespace messages;
 constexpr std::size_t most_vms = 10'000;
 constexpr auto catalogue_deadline = 10s;
 
-namespace {
-
-std::uint64_t now_ms() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
-failure actor_failed() {
-  return {errc::operation_failed,
-          "the VM's actor failed",
-          {},
-          "this is a bug, please report it; `banger daemon stop` and another command start afresh",
-          {}};
-}
+namespace {}
 
 std::uint64_t draw() {
   const auto hex = operations::random_hex(8);
@@ -46,6 +33,8 @@ void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surro
   actor::on_down(self_, [this](const caf::down_msg& down) { gone(down); });
   for (auto& f : found)
     adopt(std::move(f.record), f.then);
+  if (around_.stale_after > 0ms)
+    stop_stale();
 }
 
 // -- what clients say -----------------------------------------------------------------------------
@@ -76,16 +65,22 @@ expected<op_ticket> vms_state::make(const create_request& request,
     return tl::unexpected(record.error());
   const auto id = record->id.str();
   adopt(std::move(*record), vm::recovery::keep);
+  tell_event({"state", vms_.at(id).view.name, "created", {}});
   if (request.ephemeral)
     own(vms_.at(id), asker);
-  return order(id, {{}, vm::verb::create, request.until_booted}, asker);
+  vm::order create{{}, vm::verb::create, request.until_booted};
+  create.boot = request.boot;
+  auto begun = order(id, create, asker);
+  if (begun)
+    vms_.at(id).creating = begun->op;
+  return begun;
 }
 
 caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (auto open = check_open(); !open)
     return actor::to_error(open.error());
   const auto what = vm::parse_verb(request.verb);
-  if (!what || *what == vm::verb::create || *what == vm::verb::sweep)
+  if (!what || *what == vm::verb::create || *what == vm::verb::set || *what == vm::verb::sweep)
     return actor::to_error(
         {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
   const auto signal = request.signal.empty() ? expected<int>(0) : parse_signal(request.signal);
@@ -95,7 +90,8 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (!id)
     return actor::to_error(id.error());
   return actor::answer(
-      order(*id, {{}, *what, request.until_booted, *signal}, self_->current_sender()));
+      order(*id, {{}, *what, request.until_booted, *signal, request.force, request.only_at_rest},
+            self_->current_sender()));
 }
 
 expected<void> vms_state::check_open() const {
@@ -111,10 +107,8 @@ expected<vm::record> vms_state::check(const create_request& request) const {
   auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
   if (!called)
     return tl::unexpected(called.error());
-  if (std::any_of(taken.begin(), taken.end(),
-                  [&](const auto& vm) { return vm.name == called->str(); }))
-    return fail(errc::already_exists, "there is a VM " + called->str() + " already", {},
-                "choose another name, or delete it with `banger vm delete " + called->str() + "`");
+  if (auto ok = check_name(called->str()); !ok)
+    return tl::unexpected(ok.error());
   auto image = image_name::parse(request.image);
   if (!image)
     return tl::unexpected(image.error());
@@ -127,16 +121,18 @@ expected<vm::record> vms_state::check(const create_request& request) const {
   if (vms_.size() >= most_vms)
     return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
   const auto id = vm_id::parse(operations::random_hex(12));
+  const auto now = unix_ms();
   return vm::record{*id,
                     *called,
                     {*image, static_cast<std::uint32_t>(request.vcpu),
                      static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
-                     request.nat, request.ephemeral},
+                     request.nat, request.ephemeral, request.autostart},
                     vm::state::created,
                     {},
                     {},
-                    now_ms(),
-                    operations::random_hex(32)};
+                    now,
+                    operations::random_hex(32),
+                    now};
 }
 
 caf::result<bool> vms_state::cancel(const std::string& op) {
@@ -162,7 +158,30 @@ caf::result<vm_detail> vms_state::show(const std::string& ref) {
   const auto id = find(ref);
   if (!id)
     return actor::to_error(id.error());
-  return self_->delegate(vms_.at(*id).actor, show_atom::value);
+  const auto& e = vms_.at(*id);
+  if (e.stands != standing::there)
+    return known_of(e);
+  return self_->delegate(e.actor, show_atom::value);
+}
+
+// To a VM's actor; once it is there again, if it is being made again.
+template <class Answer, class Word, class... Words>
+caf::result<Answer> vms_state::hand_on(const std::string& id, Word word, const Words&... words) {
+  auto& e = vms_.at(id);
+  if (e.stands == standing::there)
+    return self_->delegate(e.actor, word, words...);
+  if (e.stands == standing::over)
+    return actor::to_error(e.trouble);
+  auto answer = self_->make_response_promise<Answer>();
+  const auto then = [answer, word, words...](entry& now) mutable {
+    if (now.stands == standing::there)
+      answer.delegate(now.actor, word, words...);
+    else
+      answer.deliver(actor::to_error(now.trouble));
+  };
+  if (auto ok = hold(e, then); !ok)
+    answer.deliver(actor::to_error(ok.error()));
+  return answer;
 }
 
 caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
@@ -172,7 +191,7 @@ caf::result<stream_ticket> vms_state::exec(const exec_request& request) {
   // Without any word it is the login shell, which wants a terminal.
   if (request.argv.empty() ? !request.tty : request.argv.front().empty())
     return actor::to_error({errc::bad_request, "there is no command to execute", {}, {}, {}});
-  return self_->delegate(vms_.at(*id).actor, exec_atom::value, request);
+  return hand_on<stream_ticket>(*id, exec_atom::value, request);
 }
 
 caf::result<stream_ticket> vms_state::attach(const attach_request& request) {
@@ -182,7 +201,7 @@ caf::result<stream_ticket> vms_state::attach(const attach_request& request) {
   auto& e = vms_.at(*id);
   if (request.owner && e.view.ephemeral)
     own(e, self_->current_sender());
-  return self_->delegate(e.actor, attach_atom::value, request);
+  return hand_on<stream_ticket>(*id, attach_atom::value, request);
 }
 
 caf::result<stream_ticket> vms_state::logs(const logs_request& request) {
@@ -212,7 +231,12 @@ census vms_state::count() const {
 void vms_state::changed(const vm_view& view) {
   if (view.state == "deleted") {
     vms_.erase(view.id);
+    tell_event({"state", view.name, view.state, {}});
   } else if (const auto it = vms_.find(view.id); it != vms_.end()) {
+    if (it->second.view.touched_ms != view.touched_ms)
+      it->second.used = self_->clock().now();
+    if (it->second.view.state != view.state)
+      tell_event({"state", view.name, view.state, {}});
     it->second.view = view;
   }
 }
@@ -220,8 +244,13 @@ void vms_state::changed(const vm_view& view) {
 void vms_state::heard(const progress& news) { actor::tell(self_, around_.operations, news); }
 
 void vms_state::ended(const finished& end) {
-  if (operations_.erase(end.op) == 0)
+  const auto it = operations_.find(end.op);
+  if (it == operations_.end())
     return;
+  promised_.erase(end.op);
+  if (const auto vm = vms_.find(it->second); vm != vms_.end() && vm->second.creating == end.op)
+    vm->second.creating.clear();
+  operations_.erase(it);
   actor::tell(self_, around_.operations, end);
   if (operations_.empty())
     for (auto& waiting : drained_)
@@ -243,20 +272,25 @@ expected<std::string> vms_state::find(std::string_view ref) const { return resol
 
 void vms_state::adopt(vm::record record, vm::recovery then) {
   const auto id = record.id.str();
-  auto view = vm::to_view(record);
-  const auto me = caf::actor_cast<vm::vm_listener>(vms_actor(self_));
-  auto actor = around_.make_vm(std::move(record), me, then);
-  self_->monitor(actor);
-  actors_[actor.address()] = id;
-  if (view.ephemeral && then == vm::recovery::adopt)
+  auto& e = vms_[id];
+  e.view = vm::to_view(record);
+  spawn(e, std::move(record), then);
+  if (e.view.ephemeral && then == vm::recovery::adopt)
     actor::after(self_, around_.orphan_life, orphan_atom::value, id);
-  vms_.insert_or_assign(id, entry{std::move(actor), std::move(view), {}});
+}
+
+void vms_state::spawn(entry& e, vm::record record, vm::recovery then) {
+  const auto me = caf::actor_cast<vm::vm_listener>(vms_actor(self_));
+  e.used = self_->clock().now();
+  e.actor = around_.make_vm(std::move(record), me, then);
+  self_->monitor(e.actor);
+  actors_[e.actor.address()] = e.view.id;
 }
 
 expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
                                      const caf::strong_actor_ptr& from) {
-  if (actors_.count(vms_.at(id).actor.address()) == 0)
-    return tl::unexpected(actor_failed());
+  if (const auto& e = vms_.at(id); e.stands == standing::over)
+    return tl::unexpected(e.trouble);
   what.op = operations::new_operation_id();
   const auto asker = caf::actor_cast<client_actor>(from);
   return op_ticket{announce(id, what, asker), id};
@@ -264,13 +298,27 @@ expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
 
 std::string vms_state::announce(const std::string& id, const vm::order& what,
                                 const client_actor& asker) {
-  const auto& e = vms_.at(id);
+  auto& e = vms_.at(id);
   operations_[what.op] = id;
   actor::tell(self_, around_.operations, operations::opening_atom::value,
               operations::opening{what.op, "vm." + std::string(vm::to_string(what.what)),
                                   e.view.name, asker,
                                   caf::actor_cast<operations::runner_actor>(vms_actor(self_))});
-  actor::tell(self_, e.actor, vm::order_atom::value, what);
+  const auto tell = [this, what](entry& to) {
+    if (to.stands == standing::there)
+      actor::tell(self_, to.actor, vm::order_atom::value, what);
+  };
+  if (e.stands != standing::returning)
+    tell(e);
+  else if (auto ok = hold(e, tell); !ok)
+    ended({what.op,
+           {static_cast<std::uint8_t>(ok.error().code),
+            ok.error().what,
+            {},
+            ok.error().remedy,
+            what.op},
+           e.view,
+           {}});
   return what.op;
 }
 
@@ -280,74 +328,24 @@ void vms_state::own(entry& e, const caf::strong_actor_ptr& who) {
     self_->monitor(who);
 }
 
-void vms_state::gone(const caf::down_msg& down) {
-  if (owners_.erase(down.source) > 0)
-    return lost_client(down.source);
-  const auto it = actors_.find(down.source);
-  if (it == actors_.end())
-    return;
-  const auto id = it->second;
-  actors_.erase(it);
-  lost_vm(id);
-}
-
-void vms_state::lost_client(const caf::actor_addr& who) {
-  for (auto& [id, e] : vms_)
-    if (e.owner && e.owner == who)
-      abandon(id);
-}
-
-// Its client had an earlier daemon, and had time to find this one.
-void vms_state::look_after(const std::string& id) {
-  const auto it = vms_.find(id);
-  if (it != vms_.end() && !it->second.owner)
-    abandon(id);
-}
-
-// Nobody waits for it any more: what was made for a client alone goes.
-void vms_state::abandon(const std::string& id) {
-  auto& e = vms_.at(id);
-  log::info({.vm = id}, "client_lost", {{"text", "deleting the VM that lived for it"}});
-  e.owner = {};
-  for (const auto& [op, vm] : operations_)
-    if (vm == id)
-      actor::ask(self_, e.actor, 10s, cancel_atom::value, op).then([](bool) {}, [](caf::error&) {});
-  announce(id, {operations::new_operation_id(), vm::verb::remove}, {});
-}
-
-// A VM actor ends by itself after it said that its VM is gone; any other end is a bug. Whatever was
-// still on its way to it gets its answer here.
-void vms_state::lost_vm(const std::string& id) {
-  const auto it = vms_.find(id);
-  const auto why = it == vms_.end() ? failure{errc::not_found, "the VM was deleted", {}, {}, {}}
-                                    : actor_failed();
-  vm_view last;
-  if (it != vms_.end()) {
-    log::failed({.vm = id}, "vm_actor_died", why);
-    it->second.view.state = "error";
-    last = it->second.view;
-  }
-  for (auto at = operations_.begin(); at != operations_.end();) {
-    const auto op = at++;
-    if (op->second == id)
-      ended({op->first,
-             {static_cast<std::uint8_t>(why.code), why.what, why.why, why.remedy, op->first},
-             last,
-             {}});
-  }
-}
-
 namespace {
 
 vms_actor::behavior_type behave(vms_state& s) {
   return {
       [&s](begin_atom, const create_request& request) { return s.begin(request); },
       [&s](begin_atom, const verb_request& request) { return s.begin(request); },
+      [&s](begin_atom, const set_request& request) { return s.begin(request); },
+      [&s](touch_atom, const std::string& ref) { return s.touch(ref); },
       [&s](list_atom) { return s.list(); },
       [&s](show_atom, const std::string& ref) { return s.show(ref); },
       [&s](exec_atom, const exec_request& request) { return s.exec(request); },
       [&s](attach_atom, const attach_request& request) { return s.attach(request); },
       [&s](logs_atom, const logs_request& request) { return s.logs(request); },
+      [&s](stats_atom what, const std::string& ref) { return s.read<vm_stats>(what, ref); },
+      [&s](ports_atom what, const std::string& ref) { return s.read<vm_ports>(what, ref); },
+      [&s](health_atom what, const std::string& ref) { return s.read<vm_health>(what, ref); },
+      [&s](console_atom what, const std::string& ref) { return s.read<stream_ticket>(what, ref); },
+      [&s](crash_atom, const std::string& ref) { return s.crash(ref); },
       [&s](const vm_view& view) { s.changed(view); },
       [&s](const progress& news) { s.heard(news); },
       [&s](const finished& end) { s.ended(end); },
@@ -355,6 +353,8 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](drain_atom) { return s.drain(); },
       [&s](cancel_atom, const std::string& op) { return s.cancel(op); },
       [&s](orphan_atom, const std::string& id) { s.look_after(id); },
+      [&s](stale_atom) { s.stop_stale(); },
+      [&s](roster_atom) { return s.call_the_roll(); },
   };
 }
 

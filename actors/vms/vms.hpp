@@ -17,11 +17,37 @@ struct census {
 
 using census_atom = caf::atom_constant<caf::atom("census")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using recall_atom = caf::atom_constant<caf::atom("recall")>;
+using roster_atom = caf::atom_constant<caf::atom("roster")>;
 using orphan_atom = caf::atom_constant<caf::atom("orphan")>;
+using stale_atom = caf::atom_constant<caf::atom("stale")>;
+
+/// A VM as the directory knows it, for whoever looks for one that is stuck.
+struct roster_entry {
+  messages::vm_view view;
+  vm::vm_actor actor;
+  std::vector<std::string> operations; ///< ids of those that run or wait
+  std::string state;                   ///< ok | restarting | gone
+  std::uint32_t restarts = 0;
+  std::string last_error;
+};
+struct roster {
+  std::vector<roster_entry> vms;
+  std::uint32_t operations = 0;
+};
+
+/// What a daemon start found in the database, with what is to be done about it.
+struct found_vm {
+  vm::record record;
+  vm::recovery then = vm::recovery::keep;
+};
+using found_vm_ptr = std::shared_ptr<const found_vm>;
 
 } // namespace banger::vms
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vms::census)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vms::roster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vms::found_vm_ptr)
 
 namespace banger::vms {
 
@@ -33,13 +59,16 @@ using vms_actor = messages::vms_facet::extend_with<vm::vm_listener>::extend<
     /// Ends an operation early.
     caf::replies_to<messages::cancel_atom, std::string>::with<bool>,
     /// Internal: time to see whether anybody claimed this VM, whose client an earlier daemon had.
-    caf::reacts_to<orphan_atom, std::string>>;
+    caf::reacts_to<orphan_atom, std::string>,
+    /// Internal: time to look for VMs that nobody makes use of.
+    caf::reacts_to<stale_atom>,
+    /// All VMs and where their actors are. Never waits.
+    caf::replies_to<roster_atom>::with<roster>>;
 
-/// What a daemon start found in the database, with what is to be done about it.
-struct found_vm {
-  vm::record record;
-  vm::recovery then = vm::recovery::keep;
-};
+/// Whoever knows what is to be made of a VM whose actor died.
+using recall_actor = caf::typed_actor<
+    /// As a daemon start would find it. `not_found`: it was not recorded yet; `corrupted`.
+    caf::replies_to<recall_atom, std::string>::with<found_vm_ptr>>;
 
 /// What the directory needs of the house around it.
 struct surroundings {
@@ -49,6 +78,10 @@ struct surroundings {
   operations::operations_actor operations;
   image::catalogue_actor images;
   std::chrono::milliseconds orphan_life{20'000}; ///< how long a `--rm` VM waits for its client
+  std::chrono::milliseconds stale_after{0}; ///< stops what nobody made use of for so long; 0: never
+  events::events_actor events;              ///< may be null
+  recall_actor recall;                      ///< null: a VM actor that dies is not made again
+  bool debug_verbs = false;                 ///< for tests: `crash`
 };
 
 vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around);

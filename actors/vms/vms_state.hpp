@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/vms/resolve.hpp"
+#include "actors/vms/restarts.hpp"
 #include "actors/vms/vms.hpp"
 
 #include <chrono>
@@ -19,12 +20,21 @@ public:
 
   caf::result<messages::op_ticket> begin(const messages::create_request& request);
   caf::result<messages::op_ticket> begin(const messages::verb_request& request);
+  caf::result<messages::op_ticket> begin(const messages::set_request& request);
+  caf::result<void> touch(const std::string& ref);
   caf::result<bool> cancel(const std::string& op);
   std::vector<messages::vm_view> list() const;
   caf::result<messages::vm_detail> show(const std::string& ref);
   caf::result<messages::stream_ticket> exec(const messages::exec_request& request);
   caf::result<messages::stream_ticket> attach(const messages::attach_request& request);
   caf::result<messages::stream_ticket> logs(const messages::logs_request& request);
+  template <class Answer, class Atom>
+  caf::result<Answer> read(Atom what, const std::string& ref) {
+    const auto id = find(ref);
+    if (!id)
+      return actor::to_error(id.error());
+    return hand_on<Answer>(*id, what);
+  }
   census count() const;
   caf::result<void> drain();
 
@@ -32,17 +42,33 @@ public:
   void heard(const messages::progress& news);
   void ended(const messages::finished& end);
   void look_after(const std::string& id);
+  void stop_stale();
   void gone(const caf::down_msg& down);
+  caf::result<void> crash(const std::string& ref);
+  roster call_the_roll() const;
 
 private:
+  /// Of a VM's actor. While it is made again, what is said to it is held.
+  enum class standing : std::uint8_t { there, returning, over };
+
   struct entry {
     vm::vm_actor actor;
     messages::vm_view view;
     caf::actor_addr owner; ///< of an ephemeral VM: who must live for it to stay
+    /// When somebody last made use of it, or we came to know it. Not by the wall clock, which
+    /// jumps.
+    std::chrono::steady_clock::time_point used;
+    standing stands = standing::there;
+    std::string creating; ///< the operation that makes it, until it has ended
+    restart_budget deaths;
+    failure trouble;                               ///< why it is over
+    std::vector<std::function<void(entry&)>> held; ///< done once it is there again, or over
   };
 
   expected<void> check_open() const;
   expected<vm::record> check(const messages::create_request& request) const;
+  expected<void> check_name(const std::string& wished) const;
+  expected<vm::change> check(const messages::set_request& request) const;
   expected<std::string> find(std::string_view ref) const;
   std::vector<known_vm> known() const;
   void adopt(vm::record record, vm::recovery then);
@@ -56,13 +82,26 @@ private:
   void own(entry& e, const caf::strong_actor_ptr& who);
   void lost_client(const caf::actor_addr& who);
   void abandon(const std::string& id);
-  void lost_vm(const std::string& id);
+
+  // Supervision (supervision.cpp).
+  void died(const std::string& id, const caf::error& reason);
+  void end_operations(const std::string& id, const failure& why);
+  void revive(const std::string& id, found_vm found, bool unborn);
+  void not_revived(const std::string& id, const failure& why);
+  void give_up(const std::string& id, const std::string& why);
+  expected<void> hold(entry& e, std::function<void(entry&)> then);
+  messages::vm_detail known_of(const entry& e) const;
+  void spawn(entry& e, vm::record record, vm::recovery then);
+  void tell_event(const events::change& what);
+  template <class Answer, class Word, class... Words>
+  caf::result<Answer> hand_on(const std::string& id, Word word, const Words&... words);
 
   vms_actor::pointer self_ = nullptr;
   surroundings around_;
   std::map<caf::actor_addr, std::string> actors_; ///< VM actors that live, with the id of their VM
   std::map<std::string, entry> vms_;              ///< by id
   std::map<std::string, std::string> operations_; ///< that run or wait, with the id of their VM
+  std::map<std::string, std::string> promised_;   ///< names, by the operations that will give them
   std::set<caf::actor_addr> owners_;              ///< clients that ephemeral VMs live for
   std::vector<caf::typed_response_promise<void>>
       drained_; ///< who waits for the last operation to end

@@ -69,4 +69,10 @@ std::string format_duration(std::chrono::milliseconds span) {
   return text.empty() ? "0" : text;
 }
 
+std::uint64_t unix_ms() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
 } // namespace banger

@@ -16,4 +16,7 @@ expected<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// "1h30m", "15m", "250ms", "0".
 std::string format_duration(std::chrono::milliseconds span);
 
+/// What the wall clock says, in milliseconds since the Unix epoch. It may jump.
+std::uint64_t unix_ms();
+
 } // namespace banger

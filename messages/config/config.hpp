@@ -31,7 +31,7 @@ struct settings {
   std::filesystem::path file; ///< that was read; empty: there is none
   std::optional<std::string> log_level, default_image_name, default_dns, root_disk;
   std::optional<std::filesystem::path> ssh_key_path, kernel_package, qemu_bin;
-  std::optional<std::chrono::milliseconds> idle_exit;
+  std::optional<std::chrono::milliseconds> idle_exit, auto_stop_stale_after;
   config::vm_defaults vm_defaults;
 };
 

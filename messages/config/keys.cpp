@@ -16,6 +16,8 @@ const std::vector<key>& keys() {
       {"", "idle_exit", "duration", "15m",
        "the daemon leaves after so long without clients and running VMs; 0: never", "\"1h30m\"",
        "BANGER_IDLE_EXIT"},
+      {"", "auto_stop_stale_after", "duration", "0",
+       "a VM that nobody ran a command in for so long is stopped; 0: never", "\"24h\"", ""},
       {"", "root_disk", "auto|reflink|qcow2|overlay", "auto", "how VMs share the file of an image",
        "\"qcow2\"", "BANGER_ROOT_DISK"},
       {"", "kernel_package", "path", "fetched by apt",
@@ -43,7 +45,6 @@ const std::vector<foreign_key>& foreign_keys() {
       {"jailer_bin", firecracker},
       {"jailer_enabled", firecracker},
       {"jailer_chroot_base", firecracker},
-      {"auto_stop_stale_after", "VMs are never stopped by themselves"},
       {"stats_poll_interval", polled},
       {"metrics_poll_interval", polled},
       {"bridge_name", bridge},
@@ -99,6 +100,8 @@ std::optional<std::string> value_of(const settings& s, std::string_view full_nam
     return s.default_dns;
   if (full_name == "idle_exit")
     return text(s.idle_exit);
+  if (full_name == "auto_stop_stale_after")
+    return text(s.auto_stop_stale_after);
   if (full_name == "root_disk")
     return s.root_disk;
   if (full_name == "kernel_package")

@@ -180,6 +180,8 @@ verdict read_value(const key& k, const toml::node& node, const fs::path& home, s
     return read_address(node, s.default_dns);
   if (k.name == "idle_exit")
     return read_duration(node, s.idle_exit);
+  if (k.name == "auto_stop_stale_after")
+    return read_duration(node, s.auto_stop_stale_after);
   if (k.name == "root_disk")
     return read_choice(node, k.type, s.root_disk);
   if (k.name == "kernel_package")

@@ -24,6 +24,15 @@ auto fields(like<configured_body> auto& b) {
 }
 auto fields(like<grown_body> auto& b) { return std::tie(b.bytes); }
 auto fields(like<booted_body> auto& b) { return std::tie(b.state); }
+auto fields(like<question_body> auto& b) { return std::tie(b.number); }
+auto fields(like<listener_body> auto& b) {
+  return std::tie(b.protocol, b.address, b.port, b.pid, b.process);
+}
+auto fields(like<ports_body> auto& b) { return std::tie(b.number, b.listeners, b.left_out); }
+auto fields(like<health_body> auto& b) {
+  return std::tie(b.number, b.uptime_us, b.load_1, b.load_5, b.load_15, b.memory_bytes,
+                  b.memory_free_bytes);
+}
 auto fields(like<failed_body> auto& b) { return std::tie(b.request, b.error_number, b.text); }
 auto fields(like<open_body> auto& b) {
   return std::tie(b.argv, b.env, b.cwd, b.has_stdin, b.tty, b.rows, b.cols);
@@ -69,6 +78,9 @@ BANGER_BODY(configure_body)
 BANGER_BODY(configured_body)
 BANGER_BODY(grown_body)
 BANGER_BODY(booted_body)
+BANGER_BODY(question_body)
+BANGER_BODY(ports_body)
+BANGER_BODY(health_body)
 BANGER_BODY(failed_body)
 BANGER_BODY(open_body)
 BANGER_BODY(opened_body)

@@ -12,7 +12,10 @@
 
 namespace banger::guest {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
+/// The first one with `ask_ports` and `ask_health`. An older guest loses its place in the stream
+/// when it hears a type that it does not know: it is not asked.
+inline constexpr std::uint32_t questions_since = 2;
 inline constexpr std::size_t header_size = 24;
 inline constexpr std::size_t max_payload = std::size_t{64} * 1024;
 /// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
@@ -36,6 +39,10 @@ enum class frame_type : std::uint8_t {
   log = 14,        ///< guest → host: one line of text, for the VM's log
   await_boot = 15, ///< host → guest: tell when the image's init is done; answered by `booted`
   booted = 16,     ///< guest → host: `booted_body`
+  ask_ports = 17,  ///< host → guest: `question_body`: who listens; answered by `ports`
+  ports = 18,      ///< guest → host: `ports_body`
+  ask_health = 19, ///< host → guest: `question_body`: a sign of life; answered by `health`
+  health = 20,     ///< guest → host: `health_body`
 
   // Sessions (session ≥ 1), one per executed command.
   open = 32,   ///< host → guest: `open_body`
@@ -176,6 +183,37 @@ struct grown_body {
 /// where banger-init is the init itself, "unknown" for an init that does not say when it is done.
 struct booted_body {
   std::string state;
+};
+
+/// Questions may overlap: the answer says which one it answers.
+struct question_body {
+  std::uint64_t number = 0;
+};
+
+enum class transport_protocol : std::uint8_t { tcp = 0, udp = 1 };
+
+/// A socket that waits for peers.
+struct listener_body {
+  transport_protocol protocol = transport_protocol::tcp;
+  std::string address; ///< as inet_ntop writes it: "0.0.0.0", "::", "127.0.0.1"
+  std::uint16_t port = 0;
+  std::uint32_t pid = 0; ///< of the process that holds it, 0: none was found
+  std::string process;   ///< its name, at most 15 bytes
+};
+
+/// Of the network namespace that the agent is in, by protocol, port, address.
+struct ports_body {
+  std::uint64_t number = 0;
+  std::vector<listener_body> listeners; ///< at most `most_listeners`
+  std::uint32_t left_out = 0;           ///< further ones
+};
+inline constexpr std::size_t most_listeners = 512;
+
+struct health_body {
+  std::uint64_t number = 0;
+  std::uint64_t uptime_us = 0;
+  std::uint32_t load_1 = 0, load_5 = 0, load_15 = 0;     ///< hundredths
+  std::uint64_t memory_bytes = 0, memory_free_bytes = 0; ///< free: MemAvailable
 };
 
 struct failed_body {

@@ -15,10 +15,11 @@
 namespace banger::guest::wire {
 
 inline bool known(frame_type type) {
-  return (type >= frame_type::hello && type <= frame_type::booted) ||
+  return (type >= frame_type::hello && type <= frame_type::health) ||
          (type >= frame_type::open && type <= frame_type::close);
 }
 inline bool known(disk_role role) { return role <= disk_role::modules; }
+inline bool known(transport_protocol p) { return p <= transport_protocol::udp; }
 inline bool known(exit_kind kind) { return kind <= exit_kind::not_runnable; }
 
 template <class T>

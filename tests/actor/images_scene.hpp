@@ -185,11 +185,18 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
                                            std::vector<vm_view> views) {
   return {[](begin_atom, const create_request&) { return op_ticket{}; },
           [](begin_atom, const verb_request&) { return op_ticket{}; },
+          [](begin_atom, const set_request&) { return op_ticket{}; },
+          [](touch_atom, const std::string&) {},
           [views](list_atom) { return views; },
           [](show_atom, const std::string&) { return vm_detail{}; },
           [](exec_atom, const exec_request&) { return stream_ticket{}; },
           [](attach_atom, const attach_request&) { return stream_ticket{}; },
-          [](logs_atom, const logs_request&) { return stream_ticket{}; }};
+          [](logs_atom, const logs_request&) { return stream_ticket{}; },
+          [](stats_atom, const std::string&) { return vm_stats{}; },
+          [](ports_atom, const std::string&) { return vm_ports{}; },
+          [](health_atom, const std::string&) { return vm_health{}; },
+          [](console_atom, const std::string&) { return stream_ticket{}; },
+          [](crash_atom, const std::string&) {}};
 }
 
 inline void shelf_house::let_vms_stand_on(std::vector<vm_view> views) {

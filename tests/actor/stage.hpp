@@ -93,7 +93,26 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
             s->said.push_back("attach " + std::to_string(x.session));
             return messages::stream_ticket{"token", x.vm, x.session};
           },
-          [](const work::thunk& t) { t.run(); }};
+          [](const work::thunk& t) { t.run(); },
+          [](messages::stats_atom, const vm::record_ptr& r) {
+            messages::vm_stats stats;
+            stats.name = r->name.str();
+            stats.state = to_string(r->now);
+            stats.pid = r->machine.process.pid;
+            return stats;
+          },
+          [](messages::ports_atom, const vm::record_ptr& r) {
+            return messages::vm_ports{r->id.str(), r->name.str(), {}, 0};
+          },
+          [](messages::health_atom, const vm::record_ptr& r) {
+            messages::vm_health health;
+            health.name = r->name.str();
+            health.verdict = "healthy";
+            return health;
+          },
+          [](messages::console_atom, const vm::record_ptr& r) {
+            return messages::stream_ticket{"token", r->id.str(), 0};
+          }};
 }
 
 /// Images that are there at once, without a disk.

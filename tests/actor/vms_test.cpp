@@ -2,6 +2,8 @@
 #include "actors/vms/vms.hpp"
 #include "tests/actor/stage.hpp"
 
+#include <thread>
+
 using namespace banger;
 using namespace banger::test;
 using namespace banger::messages;
@@ -30,6 +32,7 @@ struct town : stage {
   inbox in;
   std::vector<vm::vm_actor> made;
   vms::vms_actor vms;
+  std::chrono::milliseconds stale_after{0};
   client_actor otto = keep(system.spawn(client_behavior, &in));
 
   town() { open({}); }
@@ -47,6 +50,7 @@ struct town : stage {
     around.operations = operations;
     around.images = caf::actor_cast<image::catalogue_actor>(images);
     around.orphan_life = 20s;
+    around.stale_after = stale_after;
     vms = keep(vms::spawn_vms(system, std::move(found), std::move(around)));
     scheduler.run();
   }
@@ -277,3 +281,116 @@ TEST_CASE_METHOD(
   CHECK(in.news.size() - before <= 2);
   CHECK(in.news.back().detail == "part 49");
 }
+
+TEST_CASE_METHOD(town, "a rename is taken at once, and the old name is free when it is done") {
+  begin(good("otter"));
+  begin(good("heron"));
+  in.ends.clear();
+  const auto id = list().front().id;
+  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, begin_atom::value,
+               set_request{"otter", "beaver"});
+  // Before anybody has worked, the new name is promised.
+  caf::send_as(caf::actor_cast<caf::actor>(otto), vms, begin_atom::value,
+               set_request{"heron", "beaver"});
+  scheduler.run();
+  REQUIRE(in.ends.size() == 1);
+  CHECK(in.ends.front().error.code == 0);
+  CHECK(list().front().name == "beaver");
+  CHECK(list().front().id == id);
+  CHECK(list().back().name == "heron");
+  begin(good("otter"));
+  CHECK(list().size() == 3);
+  CHECK(refusal(good("beaver")).code == errc::already_exists);
+}
+
+TEST_CASE_METHOD(town, "a change that cannot be is refused before anything begins") {
+  begin(good("otter"));
+  const auto refused = [this](const set_request& request) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->send(vms, begin_atom::value, request);
+    scheduler.run();
+    client->receive([](const op_ticket&) {},
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why.code;
+  };
+  CHECK(refused({"nobody", "beaver"}) == errc::not_found);
+  CHECK(refused({"otter", "Not A Name"}) == errc::bad_request);
+  CHECK(refused({"otter", "otter"}) == errc::already_exists);
+  CHECK(refused({"otter", "", -1}) == errc::bad_request);
+  CHECK(refused({"otter", "", 5}) == errc::bad_request);
+  CHECK(refused({"otter", "", 0, 9'000'000}) == errc::bad_request);
+  CHECK(refused({"otter", "", 0, 0, 1}) == errc::bad_request);
+  CHECK(list().front().name == "otter");
+}
+
+TEST_CASE_METHOD(town, "a VM that nobody makes use of is stopped after a while") {
+  stale_after = 10min;
+  open({});
+  begin(good("otter"));
+  begin(good("heron"));
+  scheduler.advance_time(6min);
+  scheduler.run();
+  std::this_thread::sleep_for(2ms); // touches are told apart by the wall clock
+  client->send(vms, touch_atom::value, std::string("heron"));
+  scheduler.run();
+  for (int i = 0; i < 5; ++i) {
+    (void)ask<vm_detail>(vms, show_atom::value, std::string("otter")); // looking is no use
+    scheduler.advance_time(1min);
+    scheduler.run();
+  }
+  CHECK(list().front().state == "stopped");
+  CHECK(list().back().state == "running");
+  TEST_CASE_METHOD(town, "figures, ports, health and console are answered while a start hangs") {
+    s.hangs = {"hello"};
+    begin(good("otter"));
+    REQUIRE(list().front().operation == "hello");
+    const auto stats = ask<vm_stats>(vms, stats_atom::value, std::string("otter"));
+    CHECK(stats.name == "otter");
+    CHECK(stats.state == "created");
+    CHECK(stats.pid == 4711); // committed when it was launched
+    CHECK(ask<vm_ports>(vms, ports_atom::value, std::string("ott")).name == "otter");
+    CHECK(ask<vm_health>(vms, health_atom::value, std::string("otter")).name == "otter");
+    CHECK(ask<stream_ticket>(vms, console_atom::value, std::string("otter")).token == "token");
+    CHECK(list().front().operation == "hello");
+  }
+
+  TEST_CASE_METHOD(town, "reads of a VM that is not there are refused") {
+    const auto refused = [this](auto what) {
+      errc code = errc::none;
+      client->send(vms, what, std::string("nobody"));
+      scheduler.run();
+      client->receive([&](const caf::error& e) { code = actor::from_error(e).code; },
+                      caf::after(0s) >> [] { FAIL("no answer"); });
+      return code;
+    };
+    CHECK(refused(stats_atom::value) == errc::not_found);
+    CHECK(refused(ports_atom::value) == errc::not_found);
+    CHECK(refused(health_atom::value) == errc::not_found);
+    CHECK(refused(console_atom::value) == errc::not_found);
+  }
+
+  TEST_CASE_METHOD(town, "a delete of what is at rest spares a VM that was started meanwhile") {
+    const verb_request prune{"delete", "otter", false, {}, true};
+    begin(good("otter"));
+    begin(prune); // it runs
+    REQUIRE(in.ends.size() == 2);
+    CHECK(static_cast<errc>(in.ends.back().error.code) == errc::bad_request);
+    CHECK(in.ends.back().error.why == "it is running");
+    CHECK(list().size() == 1);
+    begin(verb_request{"stop", "otter"});
+    s.hangs = {"hello"};
+    begin(verb_request{"start", "otter"});
+    begin(prune); // it is about to run
+    CHECK(in.ends.back().error.why == "an operation of it is under way");
+    CHECK(in.ends.back().error.operation == in.ends.back().op);
+    CHECK(list().front().operation == "hello");
+  }
+
+  TEST_CASE_METHOD(town, "a delete of what is at rest deletes what is at rest") {
+    begin(good("otter"));
+    begin(verb_request{"stop", "otter"});
+    begin(verb_request{"delete", "otter", false, {}, true});
+    CHECK(in.ends.back().error.code == 0);
+    CHECK(list().empty());
+  }

@@ -21,7 +21,10 @@ vm::plan plan_of(vm::verb v) {
                      {},
                      1,
                      std::string(32, '0')};
-  auto plan = vm::decide(x, v, vm::compose(vm::standard_capabilities()), true);
+  vm::order asked{"", v, true};
+  if (v == vm::verb::set)
+    asked.to.disk_bytes = 9 * GiB;
+  auto plan = vm::decide(x, asked, vm::compose(vm::standard_capabilities()));
   if (!plan)
     throw std::logic_error(std::string(vm::to_string(v)) +
                            " is tried where it is refused: " + describe(plan.error()));
@@ -36,6 +39,10 @@ trial trial_of(vm::verb v) {
   case vm::verb::create: return {{}, {}, make, gone, "running"};
   case vm::verb::start: return {{make, stop}, {}, start, "stopped", "running"};
   case vm::verb::stop: return {{make}, {}, stop, "running", "stopped"};
+  case vm::verb::restart:
+    return {{make}, {}, {"vm", "restart", "x", "--wait", "boot"}, "running", "running"};
+  case vm::verb::set:
+    return {{make, stop}, {}, {"vm", "set", "x", "--disk-size", "9G"}, "stopped", "stopped"};
   case vm::verb::kill: return {{make}, {}, {"vm", "kill", "x"}, "running", "stopped"};
   case vm::verb::remove: return {{make}, {}, {"vm", "delete", "x"}, "running", gone};
   case vm::verb::sweep:
@@ -66,11 +73,10 @@ std::vector<row> rows_of(vm::verb v) {
 std::vector<row> undo_rows_of(vm::verb v) {
   std::vector<row> rows;
   const auto plan = plan_of(v);
-  if (plan.undoable)
-    for (const auto& step : plan.steps)
-      if (!step.awaited)
-        for (const auto at : {work::moment::before_undo, work::moment::after_undo})
-          rows.push_back({v, step.name, at});
+  for (std::size_t i = plan.undo_from.value_or(plan.steps.size()); i < plan.steps.size(); ++i)
+    if (const auto& step = plan.steps[i]; !step.awaited)
+      for (const auto at : {work::moment::before_undo, work::moment::after_undo})
+        rows.push_back({v, step.name, at});
   return rows;
 }
 

@@ -91,6 +91,85 @@ TEST_CASE("a stop ends whatever the guest does, rung by rung", "[none]") {
     CHECK(h.show(name).at("state") == "stopped");
 }
 
+TEST_CASE("a forced kill ends a create or a start that hangs, and a stop", "[none]") {
+  scripted_home h;
+  h.good({"vm", "list"});
+  auto create = h.start(h.create("a", behaviour::never_boots));
+  REQUIRE(h.eventually([&] { return h.stage_of("vm.create") == "hello"; }));
+  h.good({"vm", "kill", "--force", "a"});
+  CHECK(create.wait(short_time) == 1);
+  CHECK(h.list().empty());
+  h.good(h.create("b", behaviour::ignores_quit));
+  const auto pid = h.show("b").at("pid").get<pid_t>();
+  auto stop = h.start({"vm", "stop", "b"});
+  REQUIRE(h.eventually([&] { return h.stage_of("vm.stop") == "shutdown"; }));
+  const auto begun = clock::now();
+  h.good({"vm", "kill", "--force", "b"});
+  CHECK(clock::now() - begun < milliseconds(5000));
+  CHECK(stop.wait(short_time) == 1);
+  CHECK_THAT(stop.err(), Contains("cancelled"));
+  CHECK(h.show("b").at("state") == "stopped");
+  CHECK_FALSE(alive(pid));
+}
+
+TEST_CASE("a VM is made without a start, renamed, changed, and started later", "[none]") {
+  scripted_home h;
+  auto make = h.create("a");
+  make.emplace_back("--no-start");
+  h.good(make);
+  CHECK(h.show("a").at("state") == "created");
+  CHECK(h.show("a").at("pid") == 0);
+  h.good({"vm", "rename", "a", "b"});
+  h.good({"vm", "set", "b", "--autostart", "--disk-size", "9G"});
+  CHECK(h.banger({"vm", "set", "b", "--disk-size", "8G"}).status == 1);
+  CHECK(h.banger({"vm", "set", "b"}).status == 2);
+  CHECK(h.banger({"vm", "set", "b", "--nat", "--no-nat"}).status == 2);
+  h.good({"vm", "start", "b"});
+  h.good({"vm", "rename", "b", "c"});
+  const auto c = h.show("c");
+  CHECK(c.at("state") == "running");
+  CHECK(c.at("autostart") == true);
+  CHECK(c.at("disk_bytes") == 9ULL << 30U);
+  CHECK(h.banger({"vm", "show", "a"}).status == 1);
+  h.good(h.create("a"));
+  const auto taken = h.banger({"vm", "rename", "a", "c"});
+  CHECK(taken.status == 1);
+  CHECK_THAT(taken.err, Contains("there is a VM c already"));
+}
+
+TEST_CASE("several VMs in one command are told in their order, and good ones proceed", "[none]") {
+  scripted_home h;
+  for (const auto* name : {"alpha", "alto", "beta"})
+    h.good(h.create(name));
+  const auto r = h.banger({"vm", "restart", "beta", "al", "nobody", "alpha", "beta"});
+  CHECK(r.status == 1);
+  CHECK(r.out == "beta\nalpha\n");
+  CHECK_THAT(r.err, Contains("'al' fits several VMs") && Contains("there is no VM 'nobody'"));
+  CHECK(h.show("alto").at("state") == "running");
+}
+
+TEST_CASE("after a restart of the host a VM starts with it, if it was told to and ran",
+          "[restart][none]") {
+  scripted_home h;
+  h.good(h.create("on"));
+  h.good(h.create("off"));
+  h.good(h.create("resting"));
+  h.good({"vm", "set", "on", "resting", "--autostart"});
+  h.good({"vm", "stop", "resting"});
+  const auto on = h.show("on").at("pid").get<pid_t>(), off = h.show("off").at("pid").get<pid_t>();
+  h.kill_daemon();
+  for (const auto pid : {on, off})
+    ::kill(pid, SIGKILL);
+  // As it would be if these had run under another boot of the host.
+  h.edit_database("UPDATE vms SET runtime_json = json_set(runtime_json, '$.boot_id', 'earlier')"
+                  " WHERE name <> 'resting'");
+  h.good({"vm", "list"});
+  CHECK(h.eventually([&] { return h.show("on").at("state") == "running"; }));
+  CHECK(h.show("on").at("pid") != on);
+  CHECK(h.show("off").at("state") == "error");
+  CHECK(h.show("resting").at("state") == "stopped");
+}
+
 TEST_CASE("a daemon that starts among twenty VMs takes every one of them over", "[restart][none]") {
   scripted_home h;
   std::map<std::string, json> pids;

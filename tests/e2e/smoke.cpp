@@ -63,8 +63,36 @@ TEST_CASE("vm_lifecycle", "[vm]") {
   CHECK(h.list().empty());
 }
 
-TEST_CASE("vm_set", "[later]") { skip("needs `vm set`"); }
-TEST_CASE("vm_restart", "[later]") { skip("needs `vm restart`"); }
+// With as many virtual CPUs as a small host has.
+TEST_CASE("vm_set", "[vm]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "box", "--vcpu", "1", "--disk-size", "64M"});
+  const auto refused = h.banger({"vm", "set", "box", "--vcpu", "2"});
+  CHECK(refused.status == 1);
+  CHECK_THAT(refused.err, Catch::Contains("banger vm stop box"));
+  const auto used = h.good({"vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/f; nproc"});
+  CHECK(used == "1\n");
+  h.good({"vm", "stop", "box"});
+  h.good({"vm", "set", "box", "--vcpu", "2", "--memory", "192", "--disk-size", "256M"});
+  h.good({"vm", "start", "box"});
+  CHECK(h.good({"vm", "exec", "box", "--", "sh", "-c", "nproc; cat /root/f"}) == "2\nkept\n");
+  const auto kib =
+      h.good({"vm", "exec", "box", "--", "sh", "-c", "df -k /root | tail -1 | awk '{print $2}'"});
+  CHECK(std::stoul(kib) > 150'000);
+  CHECK(h.show("box").at("memory_mib") == 192);
+}
+
+TEST_CASE("vm_restart", "[vm]") {
+  home h;
+  const auto boot_id = [&] {
+    return h.good({"vm", "exec", "box", "--", "cat", "/proc/sys/kernel/random/boot_id"});
+  };
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
+  const auto before = boot_id();
+  h.good({"vm", "restart", "box"});
+  CHECK(boot_id() != before);
+}
+
 TEST_CASE("vm_kill", "[vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "box"});
@@ -72,8 +100,27 @@ TEST_CASE("vm_kill", "[vm]") {
   CHECK(h.show("box").at("state") == "stopped");
 }
 
-TEST_CASE("vm_prune", "[later]") { skip("needs `vm prune`"); }
-TEST_CASE("vm_ports", "[later]") { skip("needs `vm ports`"); }
+TEST_CASE("vm_prune", "[two-vms]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "keep"});
+  h.good({"vm", "create", "--image", "tiny", "--name", "gone"});
+  h.good({"vm", "stop", "gone"});
+  CHECK(h.good({"vm", "prune", "-f"}) == "gone\n");
+  REQUIRE(h.list().size() == 1);
+  CHECK(h.show("keep").at("state") == "running");
+}
+
+// The row's sshd comes with ssh, its NAME.vm endpoint with names.
+TEST_CASE("vm_ports", "[vm]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "box"});
+  auto listener = h.start({"vm", "exec", "box", "--", "nc", "-l", "-p", "22"});
+  CHECK(h.eventually([&] {
+    const auto seen = h.good({"vm", "ports", "box"});
+    return seen.find(":22\n") != std::string::npos && seen.find(" nc ") != std::string::npos;
+  }));
+}
+
 TEST_CASE("nat", "[later]") { skip("needs the bridge network; user-mode NAT is tested in e2e"); }
 
 TEST_CASE("invalid_spec", "[none]") {

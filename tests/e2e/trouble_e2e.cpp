@@ -7,7 +7,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,14 +16,6 @@ using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-fs::path database_of(const home& h) {
-  for (const auto& entry : fs::directory_iterator(h.state()))
-    if (entry.path().extension() == ".db" || entry.path().extension() == ".sqlite")
-      return entry.path();
-  FAIL("no database in " << h.state());
-  return {};
-}
 
 std::string read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -59,16 +50,6 @@ private:
   fs::path where_;
   bool mounted_ = false;
 };
-
-// As if a later banger had been at work.
-void add_migration(const fs::path& database, int id) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(database.c_str(), &db) == SQLITE_OK);
-  const auto change =
-      "INSERT INTO schema_migrations (id, name) VALUES (" + std::to_string(id) + ", 'later')";
-  CHECK(sqlite3_exec(db, change.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(db);
-}
 
 // The tests share these files by hard links: one is replaced before it is damaged.
 void damage(const fs::path& file, std::uintmax_t keep) {
@@ -157,7 +138,7 @@ TEST_CASE("a damaged database is an error that names the file, and the file stay
   home h;
   h.good({"vm", "list"});
   h.good({"daemon", "stop"});
-  const auto file = database_of(h);
+  const auto file = h.state() / "state.db";
   forget_journal(file);
   std::ofstream(file, std::ios::binary | std::ios::trunc) << std::string(8192, 'x');
   const auto r = h.banger({"vm", "list"});
@@ -171,8 +152,9 @@ TEST_CASE("a database of a newer banger is refused, not rewritten", "[none]") {
   home h;
   h.good({"vm", "list"});
   h.good({"daemon", "stop"});
-  const auto file = database_of(h);
-  add_migration(file, 1'000'000);
+  const auto file = h.state() / "state.db";
+  // As if a later banger had been at work.
+  h.edit_database("INSERT INTO schema_migrations (id, name) VALUES (1000000, 'later')");
   const auto before = read_file(file);
   const auto r = h.banger({"vm", "list"});
   CHECK(r.status != 0);

@@ -15,7 +15,8 @@ using namespace banger::messages;
 namespace {
 
 constexpr unsigned seeds_per_pair = 500;
-const std::vector<std::string> words = {"create", "start", "stop", "kill", "delete"};
+const std::vector<std::string> words = {"create", "start",        "stop", "restart",
+                                        "kill",   "kill --force", "set",  "delete"};
 
 /// What became of one request.
 struct request_seen {
@@ -42,8 +43,13 @@ client_actor::behavior_type asker(client_actor::stateful_pointer<asker_state> se
     actor::ask(self, vms, 1h, begin_atom::value,
                create_request{"otter", "tiny", 1, 256, 64 * MiB, false, false, true})
         .then(begun, refused);
+  else if (word == "set")
+    actor::ask(self, vms, 1h, begin_atom::value, set_request{"otter", "", 0, 0, GiB})
+        .then(begun, refused);
   else
-    actor::ask(self, vms, 1h, begin_atom::value, verb_request{word, "otter", true})
+    actor::ask(
+        self, vms, 1h, begin_atom::value,
+        verb_request{word.substr(0, word.find(' ')), "otter", true, "", word.ends_with("--force")})
         .then(begun, refused);
   return {[](const progress&) {}, [seen](const finished&) { ++seen->ends; }};
 }
@@ -114,7 +120,8 @@ private:
     around.images = caf::actor_cast<image::catalogue_actor>(images);
     std::vector<vms::found_vm> found;
     if (first_ != "create")
-      found.push_back({prepared(w_, first_ == "start" ? vm::state::stopped : vm::state::running)});
+      found.push_back({prepared(w_, first_ == "start" || first_ == "set" ? vm::state::stopped
+                                                                         : vm::state::running)});
     vms_ = keep(vms::spawn_vms(s, std::move(found), std::move(around)));
     stage_.scheduler.run();
   }

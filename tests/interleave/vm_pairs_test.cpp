@@ -11,7 +11,7 @@ using namespace banger::interleave;
 namespace {
 
 /// Beside the verbs, what else may be said to a VM or happen to it.
-enum class other { cancel, end, show, exec };
+enum class other { cancel, end, show, exec, force };
 
 struct second_word {
   std::optional<vm::verb> verb;
@@ -20,7 +20,7 @@ struct second_word {
   std::string name() const {
     if (verb)
       return std::string(to_string(*verb));
-    constexpr const char* names[] = {"cancel", "end", "show", "exec"};
+    constexpr const char* names[] = {"cancel", "end", "show", "exec", "kill --force"};
     return names[static_cast<int>(what)];
   }
 };
@@ -100,9 +100,13 @@ private:
              "deleted, but something runs");
   }
 
-  void order(const std::string& op, vm::verb what) {
+  void order(const std::string& op, vm::verb what, bool force = false) {
     ++orders_[op];
-    caf::anon_send(vm_, vm::order_atom::value, vm::order{op, what, true});
+    vm::order said{op, what, true};
+    said.force = force;
+    if (what == vm::verb::set)
+      said.to.disk_bytes = GiB; // it grows
+    caf::anon_send(vm_, vm::order_atom::value, said);
   }
 
   template <class Answer, class... Words>
@@ -118,6 +122,8 @@ private:
   bool say_second() {
     if (second_.verb)
       order("op-2", *second_.verb);
+    else if (second_.what == other::force)
+      order("op-2", vm::verb::kill, true);
     else if (second_.what == other::cancel)
       ask<bool>(messages::cancel_atom::value, std::string("op-1"));
     else if (second_.what == other::show)
@@ -219,11 +225,11 @@ TEST_CASE("two verbs on one VM: every order of messages up to two delays ends we
   explore(seconds);
 }
 
-TEST_CASE(
-    "a verb and a cancel, an end of its hypervisor, a show or an exec: every order of messages "
-    "up to two delays ends well") {
+TEST_CASE("a verb and a cancel, an end of its hypervisor, a show, an exec or a forced kill: every "
+          "order of messages "
+          "up to two delays ends well") {
   std::vector<second_word> seconds;
-  for (const auto what : {other::cancel, other::end, other::show, other::exec})
+  for (const auto what : {other::cancel, other::end, other::show, other::exec, other::force})
     seconds.push_back({{}, what});
   explore(seconds);
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <set>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -163,6 +164,13 @@ void home::kill_daemon() {
   REQUIRE(daemon > 0);
   ::kill(daemon, SIGKILL);
   REQUIRE(eventually([&] { return !alive(daemon); }));
+}
+
+void home::edit_database(const std::string& statement) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((state() / "state.db").c_str(), &db) == SQLITE_OK);
+  CHECK(sqlite3_exec(db, statement.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
 }
 
 bool home::eventually(const std::function<bool()>& holds, milliseconds deadline) {

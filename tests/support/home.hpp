@@ -56,6 +56,8 @@ public:
   pid_t daemon_pid();
   /// It has not tidied up; the next one is told nothing and finds out.
   void kill_daemon();
+  /// One statement of SQL, while no daemon is there.
+  void edit_database(const std::string& statement);
   json list() { return read({"vm", "list", "--json"}); }
   json show(const std::string& vm) { return read({"vm", "show", vm, "--json"}); }
   /// Looks again until it holds or the deadline (scaled) has passed.

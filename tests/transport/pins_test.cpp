@@ -100,14 +100,23 @@ TEST_CASE("plain messages have the ids that the filter lets pass") {
 TEST_CASE_METHOD(pins, "every request of the interfaces has the shape that was derived for it") {
   exec_request exec{"vm", {"sh", "-c", ""}, {"A=b"}, "/", true};
   CHECK(fits(vms, begin_atom::value, create_request{"a", "tiny", 1, 256, 1, true, false}));
-  CHECK(fits(vms, begin_atom::value, verb_request{"stop", "a"}));
+  CHECK(fits(vms, begin_atom::value, verb_request{"delete", "a", false, "", true}));
   CHECK(fits(vms, attach_atom::value, attach_request{"a", 1, 2, 3, true}));
+  CHECK(fits(vms, begin_atom::value, set_request{"a", "b", 1, 2, 3, 1, -1}));
+  CHECK(fits(vms, touch_atom::value, std::string("a")));
   CHECK(fits(vms, list_atom::value));
   CHECK(fits(vms, show_atom::value, std::string(70'000, 'x')));
   CHECK(fits(vms, exec_atom::value, exec));
   CHECK(fits(vms, logs_atom::value, logs_request{"a", true}));
+  CHECK(fits(vms, stats_atom::value, std::string("a")));
+  CHECK(fits(vms, ports_atom::value, std::string("a")));
+  CHECK(fits(vms, health_atom::value, std::string("a")));
+  CHECK(fits(vms, console_atom::value, std::string("a")));
   CHECK(fits(facet, status_atom::value));
   CHECK(fits(facet, halt_atom::value));
+  CHECK(fits(facet, events_atom::value, events_request{true}));
+  CHECK(fits(facet, actors_atom::value));
+  CHECK(fits(vms, crash_atom::value, std::string("a")));
   CHECK(fits(gateway, hello_atom::value, hello_request{1, "0.2.0", "abc", 7}));
   CHECK(fits(gateway, retire_atom::value, hello_request{1, "0.2.0", "abc", 7}));
 }
@@ -117,9 +126,9 @@ TEST_CASE_METHOD(pins, "what is not in the interface has no shape that fits") {
   CHECK_FALSE(fits(vms, caf::exit_msg{nullptr, caf::exit_reason::kill}));
   CHECK_FALSE(fits(vms, caf::make_message(1)));
   CHECK_FALSE(fits(facet, caf::sys_atom::value, caf::get_atom::value, std::string("info")));
-  CHECK(vms.size() == 7);
+  CHECK(vms.size() == 14);
   CHECK(gateway.size() == 2);
-  CHECK(facet.size() == 2);
+  CHECK(facet.size() == 4);
 }
 
 TEST_CASE_METHOD(pins, "every type that travels can be named by CAF") {

@@ -51,6 +51,8 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
         self->state.hanging.push_back(promise);
         return promise;
       },
+      [](begin_atom, const set_request&) { return op_ticket{}; },
+      [](touch_atom, const std::string&) {},
       [](list_atom) {
         vm_view view;
         view.id = "vm-1";
@@ -74,6 +76,11 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
       [](logs_atom, const logs_request&) {
         return stream_ticket{"0", "", 0};
       },
+      [](stats_atom, const std::string&) { return vm_stats{}; },
+      [](ports_atom, const std::string&) { return vm_ports{}; },
+      [](health_atom, const std::string&) { return vm_health{}; },
+      [](console_atom, const std::string&) { return stream_ticket{}; },
+      [](crash_atom, const std::string&) {},
   };
 }
 
@@ -110,6 +117,10 @@ system_facet::behavior_type system_of(system_facet::pointer self) {
         return status;
       },
       [self](halt_atom) { self->quit(caf::exit_reason::user_shutdown); },
+      [](events_atom, const events_request&) {
+        return stream_ticket{"events", "", 0};
+      },
+      [](actors_atom) { return std::vector<actor_view>(3); },
   };
 }
 

@@ -136,6 +136,10 @@ TEST_CASE_METHOD(conversation, "every clause of the facets passes the filter") {
   exec.cwd = "/root";
   CHECK(ask(exec_atom::value, exec)->token == "3");
   CHECK(ask(logs_atom::value, logs_request{"vm-1", true})->token == "0");
+  CHECK(actor::call<void>(self.system, vms, 5s, crash_atom::value, std::string("vm-1")));
+  CHECK(actor::call<stream_ticket>(self.system, system, 5s, events_atom::value,
+                                   events_request{true}));
+  CHECK(actor::call<std::vector<actor_view>>(self.system, system, 5s, actors_atom::value));
   CHECK(actor::call<bool>(self.system, self.session.operations, 5s, cancel_atom::value,
                           std::string("op-1")) == true);
   const image_request build{"work", {"nodejs", "ripgrep"}, true};

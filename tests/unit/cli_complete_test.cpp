@@ -39,7 +39,7 @@ TEST_CASE("the first word is completed to groups and commands") {
   CHECK(offered({"d"}) == names{"daemon"});
   CHECK(offered({"c"}) == names{"config", "completion"});
   CHECK(offered({"vm", "sto"}) == names{"stop"});
-  CHECK(offered({"help", "vm", "st"}) == names{"start", "stop"});
+  CHECK(offered({"help", "vm", "st"}) == names{"start", "stop", "stats"});
   CHECK(offered({"--ver"}) == names{"--version"});
   CHECK(offered({"zzz"}).empty());
   CHECK(offered({"nosuch", ""}).empty());

@@ -60,6 +60,7 @@ ssh_key_path = "~/.ssh/id_ed25519"
 default_image_name = "tiny"
 default_dns = "9.9.9.9"
 idle_exit = "1h30m"
+auto_stop_stale_after = "24h"
 root_disk = "qcow2"
 kernel_package = "/srv/kernel.deb"
 qemu_bin = "/opt/qemu"
@@ -76,6 +77,7 @@ disk_size = "20G"
   CHECK(s->default_image_name == "tiny");
   CHECK(s->default_dns == "9.9.9.9");
   CHECK(s->idle_exit == 90min);
+  CHECK(s->auto_stop_stale_after == 24h);
   CHECK(s->root_disk == "qcow2");
   CHECK(s->kernel_package == "/srv/kernel.deb");
   CHECK(s->qemu_bin == "/opt/qemu");

@@ -123,3 +123,24 @@ TEST_CASE("a follower that slept through two rotations goes on with the oldest t
     log->append(std::string(9, c) + "\n");
   CHECK(read_all(follower) == "ccccccccc\nddddddddd\n");
 }
+
+TEST_CASE("a follower that begins near the end begins at a line, across a rotation if need be") {
+  temporary_folder folder;
+  const auto file = folder.path / "console.log";
+  const auto from = [&](std::uint64_t bytes) {
+    log_follower follower(file);
+    follower.begin_near_end(bytes);
+    return read_all(follower);
+  };
+  CHECK(from(10).empty()); // not there yet
+  auto log = console_log::open(file, 20);
+  log->append("aaaa\nbbbb\ncccc\n");
+  CHECK(from(100) == "aaaa\nbbbb\ncccc\n");
+  CHECK(from(10) == "bbbb\ncccc\n");
+  CHECK(from(9) == "cccc\n");
+  CHECK(from(4) == "ccc\n");   // no line begins there
+  log->append("dddd\neeee\n"); // turns over after dddd
+  CHECK(from(11) == "dddd\neeee\n");
+  CHECK(from(10) == "dddd\neeee\n");
+  CHECK(from(7) == "eeee\n");
+}

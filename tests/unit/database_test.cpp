@@ -105,6 +105,21 @@ TEST_CASE("what the journal says of a VM that was never recorded is told once an
   const auto again = db->load();
   REQUIRE(again->unfinished.size() == 1);
   CHECK(again->unfinished.front().op == "op-1");
+TEST_CASE("one VM is read with its unfinished operation and nothing of others") {
+  const place p;
+  auto db = store::database::open(p.file());
+  const auto a = some_vm("00000000000a", "a"), b = some_vm("00000000000b", "b");
+  REQUIRE(db->save(a));
+  REQUIRE(db->save(b));
+  REQUIRE(db->intend({"op-1", a.id.str(), "start", "launch"}));
+  REQUIRE(db->intend({"op-2", b.id.str(), "stop", "kill"}));
+  const auto one = db->load_one(b.id.str());
+  REQUIRE(one);
+  REQUIRE(one->vms.size() == 1);
+  CHECK(one->vms.front().name == b.name);
+  REQUIRE(one->unfinished.size() == 1);
+  CHECK(one->unfinished.front().op == "op-2");
+  CHECK(db->load_one("00000000000c")->vms.empty());
 }
 
 TEST_CASE("two VMs of one name are refused by the file itself") {

@@ -64,6 +64,18 @@ TEST_CASE("a link says hello, configures, grows and hears of it") {
   m.agent->expect(frame_type::await_boot);
   m.agent->send(frame_type::booted, 0, guest::encode(guest::booted_body{"degraded"}));
   CHECK(m.events.next<event::booted>()->body.state == "degraded");
+  m.link->ask(frame_type::ask_ports, 7);
+  const auto question = m.agent->expect(frame_type::ask_ports);
+  CHECK(guest::decode<guest::question_body>(question.payload)->number == 7);
+  guest::ports_body ports;
+  ports.number = 7;
+  ports.listeners = {{guest::transport_protocol::udp, "::", 68, 9, "dhcp"}};
+  m.agent->send(frame_type::ports, 0, guest::encode(ports));
+  CHECK(m.events.next<event::ports>()->body.listeners.front().process == "dhcp");
+  m.link->ask(frame_type::ask_health, 8);
+  m.agent->expect(frame_type::ask_health);
+  m.agent->send(frame_type::health, 0, guest::encode(guest::health_body{8, 5, 1, 2, 3, 4, 5}));
+  CHECK(m.events.next<event::health>()->body.number == 8);
   m.link->poweroff();
   m.agent->expect(frame_type::poweroff);
   m.agent->send(frame_type::stopping, 0);

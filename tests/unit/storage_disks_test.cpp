@@ -131,6 +131,25 @@ TEST_CASE("a work disk is a sound, sparse file system that only root may enter")
   CHECK(names_in(s.top()) == std::vector<std::string>{"work.img"});
 }
 
+TEST_CASE("a work disk that is copied from a blank one is like one that was made") {
+  const test::scratch s;
+  const auto blanks = s / "blanks";
+  for (const auto* name : {"a", "b"}) {
+    REQUIRE(make_work_disk(s / name, 100 * MiB, blanks));
+    CHECK(fs::file_size(s / name) == 100 * MiB);
+    CHECK(allocated_bytes(s / name).value_or(GiB) < 1 * MiB);
+    const auto checked = run_any({.argv = {"e2fsck", "-fn", s / name}});
+    REQUIRE(checked);
+    CHECK(checked->status == 0);
+    CHECK(output({"debugfs", "-R", "stat /", s / name}).find("Mode:  0700") != std::string::npos);
+  }
+  CHECK(names_in(blanks) == std::vector<std::string>{"work-104857600.img"});
+  CHECK(code(make_work_disk(s / "a", 100 * MiB, blanks)) == errc::already_exists);
+  // Whatever is wrong with blank disks, there is a way without.
+  put(s / "file", "");
+  CHECK(make_work_disk(s / "c", 100 * MiB, s / "file"));
+}
+
 TEST_CASE("a disk that is there is not made again") {
   const test::scratch s;
   put(s / "image", std::string(1 << 20, 'i'));

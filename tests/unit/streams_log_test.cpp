@@ -89,3 +89,45 @@ TEST_CASE("a client that follows a log and leaves is forgotten") {
   in_reactor(h.loop, [] {});
   CHECK(h.stats().open == 0);
 }
+
+TEST_CASE("a console begins with its last lines, goes on, and ends when its process has ended") {
+  house h;
+  const auto file = h.folder.path / "console.log";
+  auto log = console_log::open(file);
+  for (int i = 0; i < 1000; ++i)
+    log->append("line " + std::to_string(i) + "\n");
+  sleeper process;
+  auto client = h.connect(h.server->offer_console(file, process.pidfd()));
+  const auto first = client.expect(frame_type::data).payload;
+  CHECK(first.size() <= 4096);
+  CHECK(first.size() > 4000);
+  CHECK(first.rfind("line ", 0) == 0);
+  CHECK(first.substr(first.size() - 9) == "line 999\n");
+  log->append("and more\n");
+  CHECK(client.expect(frame_type::data).payload == "and more\n");
+  process.kill();
+  log->append("last words\n"); // read from the console a moment later
+  CHECK(client.expect(frame_type::data).payload == "last words\n");
+  client.expect(frame_type::eof);
+  client.expect(frame_type::eof);
+  client.expect(frame_type::exited);
+}
+
+TEST_CASE("a client that leaves a console is forgotten, before and after its process has ended") {
+  for (const bool ended : {false, true}) {
+    house h;
+    const auto file = h.folder.path / "console.log";
+    console_log::open(file)->append("one\n");
+    sleeper process;
+    auto client = h.connect(h.server->offer_console(file, process.pidfd()));
+    CHECK(client.expect(frame_type::data).payload == "one\n");
+    if (ended) {
+      process.kill();
+      std::this_thread::sleep_for(50ms);
+    }
+    client.fd.reset();
+    in_reactor(h.loop, [] {});
+    in_reactor(h.loop, [] {});
+    CHECK(h.stats().open == 0);
+  }
+}

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <fstream>
 #include <set>
 
 using namespace banger;
@@ -40,8 +41,8 @@ TEST_CASE("the start table is composed from the capabilities, host first, guest 
 
 TEST_CASE("a start goes on until the image's init is done only for those who wait for it") {
   for (auto v : {verb::create, verb::start}) {
-    const auto awaited = *decide(some_vm(state::created), v, table, true);
-    const auto plain = *decide(some_vm(state::created), v, table);
+    const auto awaited = *decide(some_vm(state::created), {"", v, true}, table);
+    const auto plain = *decide(some_vm(state::created), order{"", v}, table);
     CHECK(names(awaited.steps).back() == "boot");
     CHECK(names(plain.steps).back() == "configure");
     CHECK(awaited.steps.size() == plain.steps.size() + 1);
@@ -51,16 +52,16 @@ TEST_CASE("a start goes on until the image's init is done only for those who wai
 TEST_CASE(
     "a kill ends what runs without asking the guest, and has nothing to do with what does not") {
   for (auto now : {state::running, state::error}) {
-    const auto todo = *decide(some_vm(now), verb::kill, table);
+    const auto todo = *decide(some_vm(now), order{"", verb::kill}, table);
     CHECK(names(todo.steps) == std::vector<std::string>{"kill", "release"});
     CHECK(todo.settled == state::stopped);
   }
   for (auto now : {state::created, state::stopped})
-    CHECK(decide(some_vm(now), verb::kill, table)->steps.empty());
+    CHECK(decide(some_vm(now), order{"", verb::kill}, table)->steps.empty());
 }
 
 TEST_CASE("a running VM cannot be started, and the error says what to do instead") {
-  const auto todo = decide(some_vm(state::running), verb::start, table);
+  const auto todo = decide(some_vm(state::running), order{"", verb::start}, table);
   REQUIRE_FALSE(todo);
   CHECK(todo.error().code == errc::bad_request);
   CHECK(todo.error().remedy.find("banger vm exec otter") != std::string::npos);
@@ -68,7 +69,7 @@ TEST_CASE("a running VM cannot be started, and the error says what to do instead
 
 TEST_CASE("stopping what does not run has nothing to do and keeps the state") {
   for (auto now : {state::created, state::stopped}) {
-    const auto todo = decide(some_vm(now), verb::stop, table);
+    const auto todo = decide(some_vm(now), order{"", verb::stop}, table);
     REQUIRE(todo);
     CHECK(todo->steps.empty());
     CHECK(todo->settled == now);
@@ -77,15 +78,15 @@ TEST_CASE("stopping what does not run has nothing to do and keeps the state") {
 
 TEST_CASE("stop and delete are legal from every state") {
   for (auto now : {state::created, state::running, state::stopped, state::error}) {
-    CHECK(decide(some_vm(now), verb::stop, table));
-    const auto gone = decide(some_vm(now), verb::remove, table);
+    CHECK(decide(some_vm(now), order{"", verb::stop}, table));
+    const auto gone = decide(some_vm(now), order{"", verb::remove}, table);
     REQUIRE(gone);
     CHECK(gone->gone);
   }
 }
 
 TEST_CASE("only a boot that timed out is begun again, and only once, from its first boot step") {
-  const auto p = *decide(some_vm(state::created), verb::create, table);
+  const auto p = *decide(some_vm(state::created), order{"", verb::create}, table);
   const auto at = [&](std::string_view name) {
     std::size_t i = 0;
     while (p.steps[i].name != name)
@@ -119,21 +120,151 @@ TEST_CASE("a verb that is refused changes no state") {
 TEST_CASE("what a daemon start does follows from journal and evidence, and is never 'unknown'") {
   using r = recovery;
   const auto at_rest = some_vm(state::stopped), runs = some_vm(state::running);
-  CHECK(recover(at_rest, {}, false) == r::keep);
-  CHECK(recover(at_rest, {}, true) == r::sweep);
-  CHECK(recover(runs, {}, true) == r::adopt);
-  CHECK(recover(runs, {}, false) == r::stopped);
+  CHECK(recover(at_rest, {{}, false}) == r::keep);
+  CHECK(recover(at_rest, {{}, true}) == r::sweep);
+  CHECK(recover(runs, {{}, true}) == r::adopt);
+  CHECK(recover(runs, {{}, false}) == r::stopped);
   for (bool lives : {false, true}) {
-    CHECK(recover(some_vm(state::created), verb::create, lives) == r::remove);
-    CHECK(recover(at_rest, verb::start, lives) == r::sweep);
-    CHECK(recover(runs, verb::stop, lives) == r::sweep);
-    CHECK(recover(runs, verb::remove, lives) == r::remove);
-    CHECK(recover(some_vm(state::stopped, true), {}, lives) == r::remove);
-    CHECK(recover(some_vm(state::running, true), verb::stop, lives) == r::remove);
+    CHECK(recover(some_vm(state::created), {verb::create, lives}) == r::remove);
+    CHECK(recover(at_rest, {verb::start, lives}) == r::sweep);
+    CHECK(recover(runs, {verb::stop, lives}) == r::sweep);
+    CHECK(recover(runs, {verb::remove, lives}) == r::remove);
+    CHECK(recover(some_vm(state::stopped, true), {{}, lives}) == r::remove);
+    CHECK(recover(some_vm(state::running, true), {verb::stop, lives}) == r::remove);
   }
   // Its client may still be there, and come back.
-  CHECK(recover(some_vm(state::running, true), {}, true) == r::adopt);
-  CHECK(recover(some_vm(state::running, true), {}, false) == r::remove);
+  CHECK(recover(some_vm(state::running, true), {{}, true}) == r::adopt);
+  CHECK(recover(some_vm(state::running, true), {{}, false}) == r::remove);
+}
+
+TEST_CASE("a restart stops what runs and starts it, and a failure of its stop undoes nothing") {
+  for (auto now : {state::running, state::error}) {
+    const auto todo = *decide(some_vm(now), order{"", verb::restart}, table);
+    CHECK(names(todo.steps) == std::vector<std::string>{"shutdown", "release", "image", "folder",
+                                                        "root-disk", "work-disk", "launch", "hello",
+                                                        "configure"});
+    CHECK(todo.undo_from == 2);
+    CHECK_FALSE(todo.undoable(1));
+    CHECK(todo.undoable(2));
+  }
+  for (auto now : {state::created, state::stopped})
+    CHECK(names(decide(some_vm(now), order{"", verb::restart}, table)->steps) ==
+          names(decide(some_vm(now), order{"", verb::start}, table)->steps));
+}
+
+TEST_CASE("a VM that is made without a start has its disks and is at rest") {
+  order make{"", verb::create};
+  make.boot = false;
+  const auto todo = *decide(some_vm(state::created), make, table);
+  CHECK(names(todo.steps) == std::vector<std::string>{"image", "folder", "root-disk", "work-disk"});
+  CHECK(todo.settled == state::created);
+}
+
+namespace {
+
+record running_vm() {
+  auto vm = some_vm(state::running);
+  vm.machine.process.pid = 4711;
+  return vm;
+}
+
+order set(change to) {
+  order o{"", verb::set};
+  o.to = to;
+  return o;
+}
+
+} // namespace
+
+TEST_CASE("a set keeps what it does not name, and the state") {
+  change to;
+  to.vcpu = 2;
+  to.autostart = true;
+  const auto then = *changed(some_vm(state::stopped), to);
+  CHECK(then.wanted.vcpu == 2);
+  CHECK(then.wanted.autostart);
+  CHECK(then.wanted.memory_mib == 256);
+  CHECK(then.wanted.disk_bytes == 64 * MiB);
+  CHECK(then.name.str() == "otter");
+  for (auto now : {state::created, state::stopped, state::error})
+    CHECK(decide(some_vm(now), set(to), table)->settled == now);
+}
+
+TEST_CASE("a disk grows by a step that can be undone, and never shrinks") {
+  change grow, shrink;
+  grow.disk_bytes = 128 * MiB;
+  shrink.disk_bytes = 32 * MiB;
+  const auto todo = *decide(some_vm(state::stopped), set(grow), table);
+  CHECK(names(todo.steps) == std::vector<std::string>{"grow-disk"});
+  CHECK(todo.undoable(0));
+  const auto refused = decide(some_vm(state::stopped), set(shrink), table);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::bad_request);
+  CHECK(refused.error().why.find("64") != std::string::npos);
+  change same;
+  same.disk_bytes = 64 * MiB;
+  CHECK(decide(some_vm(state::stopped), set(same), table)->steps.empty());
+}
+
+TEST_CASE("what runs takes a new name and autostart, and says to stop it for the rest") {
+  change name, vcpu, memory, disk, nat, same;
+  name.name = *vm_name::parse("beaver");
+  name.autostart = true;
+  CHECK(decide(running_vm(), set(name), table));
+  vcpu.vcpu = 2;
+  memory.memory_mib = 512;
+  disk.disk_bytes = 128 * MiB;
+  nat.nat = true;
+  for (const auto& to : {vcpu, memory, disk, nat}) {
+    const auto refused = decide(running_vm(), set(to), table);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::bad_request);
+    CHECK(refused.error().remedy.find("banger vm stop otter") != std::string::npos);
+  }
+  same.vcpu = 1;
+  CHECK(decide(running_vm(), set(same), table));
+}
+
+TEST_CASE("what was interrupted leaves the VM as the evidence has it") {
+  const failure cancelled{errc::cancelled, "no", {}, {}, {}},
+      why{errc::operation_failed, "no", {}, {}, {}};
+  CHECK(after_failure(running_vm(), verb::stop, cancelled).now == state::running);
+  CHECK(after_failure(running_vm(), verb::restart, cancelled).now == state::running);
+  CHECK(after_failure(some_vm(state::running), verb::restart, cancelled).now == state::stopped);
+  CHECK(after_failure(some_vm(state::created), verb::start, cancelled).now == state::created);
+  CHECK(after_failure(some_vm(state::stopped), verb::set, why).now == state::stopped);
+  for (auto v : {verb::kill, verb::remove, verb::set, verb::sweep})
+    CHECK_FALSE(yields_to_force(v));
+}
+
+TEST_CASE("a host that was restarted is told apart from a VM that crashed") {
+  using r = recovery;
+  auto vm = some_vm(state::running);
+  CHECK(recover(vm, {{}, false, true}) == r::stopped);
+  vm.wanted.autostart = true;
+  CHECK(recover(vm, {{}, false, true}) == r::start);
+  CHECK(recover(vm, {{}, false, false}) == r::stopped);
+  CHECK(recover(vm, {{}, true, false}) == r::adopt);
+  vm.now = state::stopped;
+  CHECK(recover(vm, {{}, false, true}) == r::keep);
+  CHECK(recover(vm, {verb::restart, false}) == r::restart);
+  CHECK(recover(vm, {verb::set, false}) == r::revert);
+  CHECK(recover(vm, {verb::set, true}) == r::sweep);
+}
+
+TEST_CASE("the step table in docs/lifecycle.md is the one in the code") {
+  std::ifstream in(BANGER_SOURCE "/docs/lifecycle.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  INFO(describe_steps(table));
+  CHECK(page.find(describe_steps(table)) != std::string::npos);
+}
+
+TEST_CASE("only a VM that does not run and has nothing to do is at rest") {
+  for (const auto now : {state::created, state::stopped, state::error}) {
+    CHECK(check_rest(some_vm(now), false));
+    CHECK(check_rest(some_vm(now), true).error().code == errc::bad_request);
+  }
+  CHECK(check_rest(some_vm(state::running), false).error().why == "it is running");
 }
 
 TEST_CASE("clients may ask for verbs by their names only") {

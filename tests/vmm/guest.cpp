@@ -84,6 +84,8 @@ void guest::take_channel(const frame& f) {
     if (how_ != behaviour::never_is_booted)
       say(frame_type::booted, banger::guest::encode(banger::guest::booted_body{"running"}));
     return;
+  case frame_type::ask_ports:
+  case frame_type::ask_health: return answer(f);
   case frame_type::ping: return say(frame_type::pong, f.payload);
   case frame_type::grow:
     return say(frame_type::grown, banger::guest::encode(banger::guest::grown_body{1 << 30}));
@@ -96,8 +98,28 @@ void guest::take_channel(const frame& f) {
   }
 }
 
+void guest::answer(const frame& f) {
+  using namespace banger::guest;
+  const auto number = decode<question_body>(f.payload).value().number;
+  if (how_ == behaviour::answers_nothing)
+    return;
+  if (how_ == behaviour::is_of_old)
+    return end(1); // as a real one would lose its place
+  if (f.head.type == frame_type::ask_health)
+    return say(frame_type::health,
+               encode(health_body{number, 5'000'000, 12, 8, 4, 256u << 20, 200u << 20}));
+  ports_body ports;
+  ports.number = number;
+  ports.listeners = {{transport_protocol::tcp, "0.0.0.0", 22, 7, "sshd"},
+                     {transport_protocol::tcp, "127.0.0.1", 5432, 9, "postgres"},
+                     {transport_protocol::udp, "::", 68, 0, ""}};
+  say(frame_type::ports, encode(ports));
+}
+
 void guest::say_hello() {
   banger::guest::hello_body hello;
+  if (how_ == behaviour::is_of_old)
+    hello.protocol = 1;
   hello.agent = "scripted";
   hello.kernel = "scripted";
   hello.epoch = epoch_;

@@ -48,6 +48,7 @@ private:
            banger::guest::stream_id stream = banger::guest::stream_id::in,
            std::uint64_t offset = 0);
   void say_hello();
+  void answer(const banger::guest::frame& f);
   void configure();
   void later(int ms, void (guest::*act)());
   void leave() { end(0); }

@@ -21,12 +21,14 @@ enum class behaviour : std::uint8_t {
   leaves_by_itself, ///< in good order, 200 ms after it was configured
   crashes,          ///< the same, but not in good order
   forgets_its_host, ///< never speaks again once its first host has gone
+  answers_nothing,  ///< hears `ask_ports` and `ask_health` and is silent
+  is_of_old,        ///< its agent speaks protocol 1 and knows no questions
 };
 
 inline constexpr unsigned first_odd_memory = 1001;
 
 constexpr behaviour behaviour_of(unsigned memory_mib) {
-  const auto last = first_odd_memory + static_cast<unsigned>(behaviour::forgets_its_host) - 1;
+  const auto last = first_odd_memory + static_cast<unsigned>(behaviour::is_of_old) - 1;
   return memory_mib < first_odd_memory || memory_mib > last
              ? behaviour::good
              : static_cast<behaviour>(memory_mib - first_odd_memory + 1);
@@ -51,7 +53,9 @@ constexpr std::string_view name_of(behaviour b) {
                                         "ignores quit",
                                         "leaves by itself",
                                         "crashes",
-                                        "forgets its host"};
+                                        "forgets its host",
+                                        "answers nothing",
+                                        "is of old"};
   return names[static_cast<unsigned>(b)];
 }
 

@@ -1,0 +1,82 @@
+#include "cli/options_reads.hpp"
+
+#include "cli/help.hpp"
+#include "cli/page.hpp"
+
+namespace banger::cli {
+
+namespace {
+
+constexpr const char* several = "name, id, or the beginning of either";
+
+} // namespace
+
+expected<command> parse_ps(const std::vector<std::string>& words, const surroundings&) {
+  page verb("ps", "[-a] [--latest] [-q] [--json]", "The VMs that run, the oldest first.",
+            help::ps_examples);
+  ps_options options;
+  verb.flag("-a,--all", options.all, "also those that do not run");
+  verb.flag("--latest", options.latest, "only the one that was made last, whatever its state");
+  verb.flag("-q,--quiet", options.quiet, "only ids, one a line");
+  verb.flag("--json", options.json, "as a JSON array");
+  return read(verb, words, [&]() -> expected<command> {
+    if (options.quiet && options.json)
+      return fail(errc::bad_request, "--quiet and --json exclude each other",
+                  "one prints ids, the other everything");
+    return options;
+  });
+}
+
+expected<command> parse_stats(const std::vector<std::string>& words, const surroundings&) {
+  page verb("vm stats", "[VM...] [--json] [--watch]",
+            "What VMs cost their host: CPU, memory, disks. Without a name: all VMs.",
+            help::stats_examples);
+  stats_options options;
+  verb.list("VM", options.refs, several);
+  verb.flag("--json", options.json, "as a JSON array");
+  verb.flag("--watch", options.watch, "again every two seconds, until Ctrl-C");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_ports(const std::vector<std::string>& words, const surroundings&) {
+  page verb("vm ports", "VM... [--json]", "Who waits for connections in running VMs.",
+            help::ports_examples);
+  ports_options options;
+  verb.list("VM", options.refs, several)->required();
+  verb.flag("--json", options.json, "as a JSON array");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_health(const std::vector<std::string>& words, const surroundings&) {
+  page verb("vm health", "VM... [--json]",
+            "Ask the guests of VMs for a sign of life, within two seconds.", help::health_examples);
+  health_options options;
+  verb.list("VM", options.refs, several)->required();
+  verb.flag("--json", options.json, "as a JSON array");
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_console(const std::vector<std::string>& words, const surroundings&) {
+  page verb("vm console", "VM", "The console of a VM as it comes, from its last lines on.",
+            help::console_examples);
+  console_options options;
+  verb.text("VM", options.ref, several)->required();
+  return read(verb, words, [&]() -> expected<command> { return options; });
+}
+
+expected<command> parse_prune(const std::vector<std::string>& words, const surroundings& around) {
+  page verb("vm prune", "[-f]", "Delete every VM that does not run, for good.",
+            help::prune_examples);
+  prune_options options;
+  verb.flag("-f,--force", options.force, "do not ask");
+  verb.flag("-q,--quiet", options.quiet, "no progress");
+  return read(verb, words, [&]() -> expected<command> {
+    if (!options.force && !around.typed_input)
+      return fail(errc::bad_request, "vm prune asks before it deletes",
+                  "standard input is not a terminal, so nobody can answer",
+                  "`banger vm prune -f` deletes without asking");
+    return options;
+  });
+}
+
+} // namespace banger::cli

@@ -105,6 +105,8 @@ TEST_CASE("what the journal says of a VM that was never recorded is told once an
   const auto again = db->load();
   REQUIRE(again->unfinished.size() == 1);
   CHECK(again->unfinished.front().op == "op-1");
+}
+
 TEST_CASE("one VM is read with its unfinished operation and nothing of others") {
   const place p;
   auto db = store::database::open(p.file());

@@ -101,7 +101,15 @@ expected<database> database::open(const std::filesystem::path& file) {
   });
 }
 
-expected<snapshot> database::load() { return load_where(nullptr); }
+expected<snapshot> database::load() {
+  return load_where(nullptr).and_then([this](snapshot all) {
+    return guarded("cannot tidy the database", [&]() -> expected<snapshot> {
+      // What was cut off before its VM was recorded has done nothing.
+      db_->exec("DELETE FROM journal WHERE vm NOT IN (SELECT id FROM vms)");
+      return std::move(all);
+    });
+  });
+}
 expected<snapshot> database::load_one(const std::string& vm) { return load_where(&vm); }
 
 expected<snapshot> database::load_where(const std::string* vm) {

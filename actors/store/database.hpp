@@ -47,6 +47,7 @@ public:
   database& operator=(database&&) noexcept;
   ~database();
 
+  /// All there is; then forgets what the journal says of VMs that are not there.
   expected<snapshot> load();
   /// The same of one VM, by its id; empty if there is none.
   expected<snapshot> load_one(const std::string& vm);

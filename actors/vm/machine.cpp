@@ -190,11 +190,14 @@ namespace {
 
 int ms(std::chrono::milliseconds t) { return static_cast<int>(t.count()); }
 
+// Also one that a launch began and could not tell of.
 expected<void> end_process(const build& b, int signal = SIGKILL) {
-  if (b.vm.machine.process.pid == 0)
+  auto process = b.vm.machine.process;
+  if (process.pid == 0)
+    process = hypervisor::recorded_process(b.folder()).value_or(hypervisor::process_id{});
+  if (process.pid == 0)
     return {};
-  return hypervisor::signal_and_wait(b.vm.machine.process, signal, ms(signal_patience),
-                                     ms(kill_budget));
+  return hypervisor::signal_and_wait(process, signal, ms(signal_patience), ms(kill_budget));
 }
 
 } // namespace

@@ -177,8 +177,12 @@ TEST_CASE("a disk that is full in any commit is put right by the next daemon",
           "[none][user][crash]") {
   scene s;
   for (const auto v : verbs())
-    each_commit(s, v, "fail",
-                [&](const trial& t) { return !t.command.empty() && s.perform(t).status != 0; });
+    each_commit(s, v, "fail", [&](const trial& t) {
+      if (!t.command.empty())
+        return s.perform(t).status != 0;
+      const auto before = s.failures_logged();
+      return s.eventually([&] { return s.failures_logged() > before; }, test::milliseconds(1500));
+    });
   s.tell("a disk full at each commit");
 }
 

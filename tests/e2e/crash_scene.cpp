@@ -81,6 +81,13 @@ std::vector<pid_t> scene::hypervisors() const {
   return found;
 }
 
+std::size_t scene::failures_logged() const {
+  const auto log = daemon_log();
+  return static_cast<std::size_t>(std::count_if(log.begin(), log.end(), [](const auto& entry) {
+    return entry.dump().find("failpoint ") != std::string::npos;
+  }));
+}
+
 void scene::end_daemon() {
   if (const auto pid = find_daemon(); pid > 0) {
     ::kill(pid, SIGKILL);

@@ -27,6 +27,8 @@ public:
   /// before; it may be null.
   pid_t daemon_stopped(test::child* client);
   std::vector<pid_t> hypervisors() const;
+  /// How often the daemons' log tells of a failpoint.
+  std::size_t failures_logged() const;
 
   /// Lets a daemon without failpoints look at it all; every disagreement between what it says, its
   /// database, its folders and the processes fails the test, and so does any other state of `x`

@@ -77,7 +77,7 @@ std::string model::account(machine& m) {
                        {},
                        1,
                        std::string(32, '0')};
-    const auto decided = vm::decide(r, p.what, steps_);
+    const auto decided = vm::decide(r, vm::order{"", p.what}, steps_);
     if (decided)
       plan = *decided;
     else

@@ -15,7 +15,8 @@ using namespace banger::messages;
 namespace {
 
 constexpr unsigned seeds_per_pair = 500;
-const std::vector<std::string> words = {"create", "start", "stop", "kill", "delete"};
+const std::vector<std::string> words = {"create", "start",        "stop", "restart",
+                                        "kill",   "kill --force", "set",  "delete"};
 
 /// What became of one request.
 struct request_seen {
@@ -42,8 +43,13 @@ client_actor::behavior_type asker(client_actor::stateful_pointer<asker_state> se
     actor::ask(self, vms, 1h, begin_atom::value,
                create_request{"otter", "tiny", 1, 256, 64 * MiB, false, false, true})
         .then(begun, refused);
+  else if (word == "set")
+    actor::ask(self, vms, 1h, begin_atom::value, set_request{"otter", "", 0, 0, GiB})
+        .then(begun, refused);
   else
-    actor::ask(self, vms, 1h, begin_atom::value, verb_request{word, "otter", true})
+    actor::ask(
+        self, vms, 1h, begin_atom::value,
+        verb_request{word.substr(0, word.find(' ')), "otter", true, "", word.ends_with("--force")})
         .then(begun, refused);
   return {[](const progress&) {}, [seen](const finished&) { ++seen->ends; }};
 }
@@ -56,6 +62,8 @@ public:
     if (draw(3) == 0)
       w_.breaks_at = w_.steps.start[draw(w_.steps.start.size())].name;
   }
+
+  unsigned messages = 0;
 
   std::vector<std::string> live() {
     auto& jobs = stage_.scheduler.jobs;
@@ -73,6 +81,7 @@ public:
       const auto who = static_cast<std::ptrdiff_t>(draw(jobs.size()));
       std::rotate(jobs.begin(), jobs.begin() + who, jobs.begin() + who + 1);
       stage_.scheduler.run_once();
+      ++messages;
       w_.never(at > 5000, "does not come to rest");
     }
     if (w_.wrong.empty())
@@ -111,7 +120,8 @@ private:
     around.images = caf::actor_cast<image::catalogue_actor>(images);
     std::vector<vms::found_vm> found;
     if (first_ != "create")
-      found.push_back({prepared(w_, first_ == "start" ? vm::state::stopped : vm::state::running)});
+      found.push_back({prepared(w_, first_ == "start" || first_ == "set" ? vm::state::stopped
+                                                                         : vm::state::running)});
     vms_ = keep(vms::spawn_vms(s, std::move(found), std::move(around)));
     stage_.scheduler.run();
   }
@@ -163,10 +173,12 @@ private:
   request_seen seen_[2];
 };
 
-void live(const std::string& first, const std::string& second, std::uint32_t seed) {
-  const auto wrong = house(first, second, seed).live();
+unsigned live(const std::string& first, const std::string& second, std::uint32_t seed) {
+  house h(first, second, seed);
+  const auto wrong = h.live();
   if (!wrong.empty())
     FAIL(first << " and " << second << ", BANGER_TEST_SEED=" << seed << ": " << wrong.front());
+  return h.messages;
 }
 
 } // namespace
@@ -174,7 +186,7 @@ void live(const std::string& first, const std::string& second, std::uint32_t see
 TEST_CASE("two requests to one VM of a whole house: 500 random orders of messages for each pair "
           "end well") {
   const auto* given = std::getenv("BANGER_TEST_SEED");
-  unsigned runs = 0;
+  unsigned runs = 0, messages = 0;
   for (const auto& first : words)
     for (const auto& second : words) {
       if (given != nullptr) {
@@ -182,7 +194,7 @@ TEST_CASE("two requests to one VM of a whole house: 500 random orders of message
         continue;
       }
       for (std::uint32_t seed = 0; seed < seeds_per_pair; ++seed, ++runs)
-        live(first, second, seed);
+        messages += live(first, second, seed);
     }
-  std::cout << runs << " runs" << std::endl;
+  std::cout << runs << " runs, " << messages << " messages" << std::endl;
 }

@@ -11,7 +11,7 @@ using namespace banger::interleave;
 namespace {
 
 /// Beside the verbs, what else may be said to a VM or happen to it.
-enum class other { cancel, end, show, exec };
+enum class other { cancel, end, show, exec, force };
 
 struct second_word {
   std::optional<vm::verb> verb;
@@ -20,7 +20,7 @@ struct second_word {
   std::string name() const {
     if (verb)
       return std::string(to_string(*verb));
-    constexpr const char* names[] = {"cancel", "end", "show", "exec"};
+    constexpr const char* names[] = {"cancel", "end", "show", "exec", "kill --force"};
     return names[static_cast<int>(what)];
   }
 };
@@ -100,9 +100,13 @@ private:
              "deleted, but something runs");
   }
 
-  void order(const std::string& op, vm::verb what) {
+  void order(const std::string& op, vm::verb what, bool force = false) {
     ++orders_[op];
-    caf::anon_send(vm_, vm::order_atom::value, vm::order{op, what, true});
+    vm::order said{op, what, true};
+    said.force = force;
+    if (what == vm::verb::set)
+      said.to.disk_bytes = GiB; // it grows
+    caf::anon_send(vm_, vm::order_atom::value, said);
   }
 
   template <class Answer, class... Words>
@@ -118,6 +122,8 @@ private:
   bool say_second() {
     if (second_.verb)
       order("op-2", *second_.verb);
+    else if (second_.what == other::force)
+      order("op-2", vm::verb::kill, true);
     else if (second_.what == other::cancel)
       ask<bool>(messages::cancel_atom::value, std::string("op-1"));
     else if (second_.what == other::show)
@@ -157,10 +163,11 @@ class exploration {
 public:
   exploration(vm::verb first, second_word second) : first_(first), second_(std::move(second)) {}
 
+  std::size_t messages() const { return messages_; }
   std::size_t all() {
     const auto whole = go(schedule{}, 2);
     for (std::size_t at = 1; at <= whole; ++at)
-      go(schedule{at, {}}, 1);
+      go(schedule{at, {}}, 2);
     return runs_;
   }
 
@@ -182,6 +189,7 @@ private:
     if (runs_++ % 500 == 0)
       stage_ = std::make_unique<theatre>();
     auto now = run(*stage_, first_, second_).perform(plan);
+    messages_ += now.ready.size();
     if (!now.wrong.empty())
       FAIL(to_string(first_) << " and " << second_.name() << ", " << plan.text() << ": "
                              << now.wrong.front());
@@ -191,17 +199,20 @@ private:
   vm::verb first_;
   second_word second_;
   std::unique_ptr<theatre> stage_;
-  std::size_t runs_ = 0;
+  std::size_t runs_ = 0, messages_ = 0;
 };
 
 void explore(const std::vector<second_word>& seconds) {
-  std::size_t schedules = 0, pairs = 0;
+  std::size_t schedules = 0, pairs = 0, messages = 0;
   for (const auto first : all_verbs())
     for (const auto& second : seconds) {
-      schedules += exploration(first, second).all();
+      exploration pair(first, second);
+      schedules += pair.all();
+      messages += pair.messages();
       ++pairs;
     }
-  std::cout << pairs << " pairs, " << schedules << " schedules" << std::endl;
+  std::cout << pairs << " pairs, " << schedules << " schedules, " << messages << " messages"
+            << std::endl;
 }
 
 } // namespace
@@ -209,15 +220,16 @@ void explore(const std::vector<second_word>& seconds) {
 TEST_CASE("two verbs on one VM: every order of messages up to two delays ends well") {
   std::vector<second_word> seconds;
   for (const auto v : all_verbs())
-    seconds.push_back({v});
+    if (v != vm::verb::create) // only ever the first word to a VM: the directory has just made it
+      seconds.push_back({v});
   explore(seconds);
 }
 
-TEST_CASE(
-    "a verb and a cancel, an end of its hypervisor, a show or an exec: every order of messages "
-    "up to two delays ends well") {
+TEST_CASE("a verb and a cancel, an end of its hypervisor, a show, an exec or a forced kill: every "
+          "order of messages "
+          "up to two delays ends well") {
   std::vector<second_word> seconds;
-  for (const auto what : {other::cancel, other::end, other::show, other::exec})
+  for (const auto what : {other::cancel, other::end, other::show, other::exec, other::force})
     seconds.push_back({{}, what});
   explore(seconds);
 }

@@ -122,7 +122,8 @@ struct host_double : actor::state_base {
   }
   void abort() {
     aborted = true;
-    if (waits_for_guest() || (answer && !undoing && now.name == "image"))
+    if (waits_for_guest() ||
+        (answer && !undoing && (now.name == "image" || now.name == "shutdown")))
       fail_with(errc::cancelled);
   }
 
@@ -158,13 +159,19 @@ host_behavior(vm::machine_actor::stateful_pointer<host_double> self, world* w) {
           },
           [](vm::adopt_atom, const vm::record_ptr&) {},
           [&m](vm::abort_atom) { m.abort(); },
-          [w](vm::open_atom, const messages::exec_request& x) {
+          [](vm::open_atom, const messages::exec_request& x) {
             return messages::stream_ticket{"token", x.ref, 1};
           },
           [](vm::open_atom, const messages::attach_request& x) {
             return messages::stream_ticket{"token", x.vm, x.session};
           },
-          [](const work::thunk& t) { t.run(); }};
+          [](const work::thunk& t) { t.run(); },
+          [](messages::stats_atom, const vm::record_ptr&) { return messages::vm_stats{}; },
+          [](messages::ports_atom, const vm::record_ptr&) { return messages::vm_ports{}; },
+          [](messages::health_atom, const vm::record_ptr&) { return messages::vm_health{}; },
+          [](messages::console_atom, const vm::record_ptr& r) {
+            return messages::stream_ticket{"token", r->id.str(), 0};
+          }};
 }
 
 inline store::store_actor::behavior_type ledger_behavior(store::store_actor::pointer self,
@@ -183,6 +190,9 @@ inline store::store_actor::behavior_type ledger_behavior(store::store_actor::poi
           [w](store::erase_atom, const std::string& id) {
             w->row.reset();
             w->journal.erase(id);
+          },
+          [](store::find_atom, const std::string&) -> caf::result<store::snapshot_ptr> {
+            return std::make_shared<const store::snapshot>();
           }};
 }
 
@@ -212,7 +222,9 @@ struct theatre {
 inline vm::state fit_state(vm::verb v) {
   switch (v) {
   case vm::verb::create: return vm::state::created;
-  case vm::verb::start: return vm::state::stopped;
+  case vm::verb::start:
+  case vm::verb::set: return vm::state::stopped;
+  case vm::verb::restart:
   case vm::verb::stop:
   case vm::verb::kill:
   case vm::verb::remove:

@@ -94,6 +94,19 @@ TEST_CASE("what a crash left in the journal goes with the next operation of that
   CHECK(db->load()->unfinished.empty());
 }
 
+TEST_CASE("what the journal says of a VM that was never recorded is told once and forgotten") {
+  const place p;
+  auto db = store::database::open(p.file());
+  const auto a = some_vm("00000000000a", "a");
+  REQUIRE(db->save(a));
+  REQUIRE(db->intend({"op-1", a.id.str(), "start", "launch"}));
+  REQUIRE(db->intend({"op-2", "00000000000b", "create", "image"}));
+  CHECK(db->load()->unfinished.size() == 2);
+  const auto again = db->load();
+  REQUIRE(again->unfinished.size() == 1);
+  CHECK(again->unfinished.front().op == "op-1");
+}
+
 TEST_CASE("one VM is read with its unfinished operation and nothing of others") {
   const place p;
   auto db = store::database::open(p.file());

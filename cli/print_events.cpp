@@ -44,7 +44,7 @@ std::string reason(const json& event) {
 
 // What comes after the time and the actor.
 std::string story(const json& event) {
-  const auto what = text_of(event, "event");
+  auto what = text_of(event, "event");
   const auto kind = text_of(event, "kind");
   const auto verb = kind.substr(kind.find('.') + 1);
   const auto op = " (" + text_of(event, "op") + ")";

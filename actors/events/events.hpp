@@ -46,7 +46,8 @@ struct outlet {
 };
 
 /// As many are remembered, of at most so many bytes; a follower is told the last few first.
-inline constexpr std::size_t most_remembered = 1000, most_bytes = 1024 * 1024, told_first = 20;
+inline constexpr std::size_t most_remembered = 1000, most_bytes = std::size_t{1024} * 1024,
+                             told_first = 20;
 
 /// The line for a reader who has missed so many.
 std::string missed(std::uint64_t count);

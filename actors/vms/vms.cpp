@@ -16,7 +16,7 @@ using namespace messages;
 constexpr std::size_t most_vms = 10'000;
 constexpr auto catalogue_deadline = 10s;
 
-namespace {}
+namespace {
 
 std::uint64_t draw() {
   const auto hex = operations::random_hex(8);

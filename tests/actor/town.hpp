@@ -57,7 +57,7 @@ struct supervised_town : stage {
     std::optional<vm::verb> verb;
     if (!one.unfinished.empty())
       verb = *vm::parse_verb(one.unfinished.front().verb);
-    const auto then = vm::recover(r, verb, r.machine.process.pid != 0);
+    const auto then = vm::recover(r, {verb, r.machine.process.pid != 0});
     return {{std::move(r), then}};
   }
 

@@ -27,10 +27,25 @@ void vm_state::next() {
   op.todo = std::move(*todo);
   if (op.wanted.what == verb::set)
     op.target = *changed(*vm_, op.wanted.to);
-  if (op.wanted.what != verb::create)
-    return advance();
-  actor::ask(self_, around_.store, store_deadline, store::save_atom::value, snapshot())
-      .then([this] { advance(); }, [this](caf::error& why) { stumbled(actor::from_error(why)); });
+  if (op.wanted.what == verb::create)
+    record_first();
+  else
+    advance();
+}
+
+// The intent of a create comes before its record: a crash between the two leaves no VM that nobody
+// wanted so.
+void vm_state::record_first() {
+  const auto& op = queue_.front();
+  const store::intent first{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
+                            current_step()};
+  const auto broke = [this](caf::error& why) { stumbled(actor::from_error(why)); };
+  const auto record = [this, broke] {
+    actor::ask(self_, around_.store, store_deadline, store::save_atom::value, snapshot())
+        .then([this] { advance(); }, broke);
+  };
+  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, first)
+      .then(record, broke);
 }
 
 // The intent is on disk before the step begins, so that a crash leaves a trace of what may have

@@ -61,6 +61,7 @@ private:
   void make_way(const std::string& for_op);
   void revert();
   void next();
+  void record_first();
   void advance();
   void intend();
   void establish();

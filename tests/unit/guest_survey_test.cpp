@@ -25,7 +25,7 @@ std::string a_line(const std::string& local, const std::string& state, const std
 
 } // namespace
 
-TEST_CASE("a TCP socket that listens is found with address, port and inode; others are not") {
+TEST_CASE("a TCP socket that listens is found with address, port and inode, others are not") {
   const auto all =
       waiting_sockets(head + a_line("0100007F:1538", "0A", "4711") +
                           a_line("0100007F:1538", "01", "4712") + // a connection

@@ -52,7 +52,7 @@ TEST_CASE("a trap springs once, where and when it was said") {
 }
 
 TEST_CASE(
-    "a failpoint that fails answers as a full disk does; where none is armed nothing happens") {
+    "a failpoint that fails answers as a full disk does, and where none is armed nothing happens") {
   CHECK(pass("create", "folder", moment::before));
   REQUIRE(arm_failpoints("create/folder/before:fail"));
   const auto full = pass("create", "folder", moment::before);

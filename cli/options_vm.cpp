@@ -36,7 +36,7 @@ expected<command> parse_create(const std::vector<std::string>& words, const surr
   verb.flag("--no-start", no_start, "make it, and leave it for a later `vm start`");
   verb.flag("--autostart", create.request.autostart,
             "start it again after the host was, if it ran when that went down");
-  verb.flag("--timing", create.timing, "print what each stage of the start took");
+  verb.flag("--timing", create.timing, "print what each step took");
   verb.flag("-q,--quiet", create.quiet, "no progress");
   verb.flag("--json", create.json, "print the VM as JSON instead of its name");
   return read(verb, words, [&]() -> expected<command> {
@@ -61,10 +61,9 @@ expected<command> parse_verb(const std::string& name, const char* about,
   wait_word wait;
   options.verb = name;
   verb.list("VM", options.refs, "name, id, or the beginning of either")->required();
-  if (name == "start" || name == "restart") {
+  if (name == "start" || name == "restart")
     wait.offer(verb);
-    verb.flag("--timing", options.timing, "print what each stage of the start took");
-  }
+  verb.flag("--timing", options.timing, "print what each step took");
   verb.flag("-q,--quiet", options.quiet, "no progress");
   return read(verb, words, [&]() -> expected<command> {
     options.until_booted = wait.booted();
@@ -81,6 +80,7 @@ expected<command> parse_kill(const std::vector<std::string>& words, const surrou
   options.verb = "kill";
   std::string signal;
   verb.list("VM", options.refs, "name, id, or the beginning of either")->required();
+  verb.flag("--timing", options.timing, "print what each step took");
   verb.flag("-f,--force", options.force, "end what the VM is doing, and what waits for it, first");
   verb.text("--signal", signal, "for the hypervisor (default KILL)")->type_name(signal_names("|"));
   verb.flag("-q,--quiet", options.quiet, "no progress");

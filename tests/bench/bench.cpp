@@ -3,6 +3,7 @@
 #include "tests/bench/bare.hpp"
 #include "tests/bench/daily.hpp"
 #include "tests/bench/images.hpp"
+#include "tests/bench/scale.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
 #include "tests/support/home.hpp"
@@ -197,6 +198,7 @@ void bench_all() {
   bench_default_image(h);
   bench_boot(h);
   bench_daemon_start();
+  bench_scale();
   must(h, {"vm", "create", "--image", "tiny", "--name", "warm", "--memory", "256"});
   must(h, {"vm", "exec", "warm", "--", "true"});
   bench_commands(h);

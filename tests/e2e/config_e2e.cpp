@@ -72,7 +72,7 @@ std::string in_fish(const home& h, const std::string& typed) {
 }
 
 void check_bash(const home& h) {
-  CHECK(in_bash(h, "vm st") == "start\nstop\n");
+  CHECK(in_bash(h, "vm st") == "start\nstop\nstats\n");
   CHECK(in_bash(h, "vm stop ''") == "otter\n");
   CHECK(in_bash(h, "vm start ''") == "\n");
   CHECK(in_bash(h, "vm exec ott") == "otter\n");

@@ -103,8 +103,7 @@ expected<void> vms_state::check_open() const {
 expected<vm::record> vms_state::check(const create_request& request) const {
   if (auto open = check_open(); !open)
     return tl::unexpected(open.error());
-  const auto taken = known();
-  auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), taken) : request.name);
+  auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), known()) : request.name);
   if (!called)
     return tl::unexpected(called.error());
   if (auto ok = check_name(called->str()); !ok)
@@ -268,7 +267,15 @@ std::vector<known_vm> vms_state::known() const {
   return all;
 }
 
-expected<std::string> vms_state::find(std::string_view ref) const { return resolve(known(), ref); }
+// What is meant exactly needs no copy of all names.
+expected<std::string> vms_state::find(std::string_view ref) const {
+  if (const auto it = vms_.find(std::string(ref)); it != vms_.end())
+    return it->first;
+  for (const auto& [id, e] : vms_)
+    if (e.view.name == ref)
+      return id;
+  return resolve(known(), ref);
+}
 
 void vms_state::adopt(vm::record record, vm::recovery then) {
   const auto id = record.id.str();

@@ -161,9 +161,11 @@ expected<T> client::impl::receive(const slot<T>& got) {
 template <class T, class Atom>
 std::vector<expected<T>> client::impl::ask_each(Atom what, const std::vector<std::string>& refs) {
   std::vector<slot<T>> sent;
+  sent.reserve(refs.size());
   for (const auto& ref : refs)
     sent.push_back(send<T>(answer_deadline, daemon.vms, what, ref));
   std::vector<expected<T>> got;
+  got.reserve(sent.size());
   for (const auto& s : sent)
     got.push_back(receive<T>(s));
   return got;

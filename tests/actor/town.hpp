@@ -7,8 +7,8 @@
 
 namespace banger::test {
 
-struct ears : actor::state_base {
-  static inline const char* name = "ears";
+struct town_client : actor::state_base {
+  static inline const char* name = "town_client";
 };
 
 struct supervised_town : stage {
@@ -24,7 +24,7 @@ struct supervised_town : stage {
       system, store, [](auto task) { task(); },
       [this](const store::snapshot& one) { return assess(one); }));
   messages::client_actor otto = keep(system.spawn(
-      [](messages::client_actor::stateful_pointer<ears> self,
+      [](messages::client_actor::stateful_pointer<town_client> self,
          std::vector<messages::finished>* told) -> messages::client_actor::behavior_type {
         actor::make_sturdy(self);
         return {[](const messages::progress&) {},

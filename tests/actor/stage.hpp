@@ -168,10 +168,14 @@ struct stage {
                                    [](auto task) { task(); }, operations}));
 
   stage() { system.await_actors_before_shutdown(false); }
-  ~stage() {
+  ~stage() { end_all(); }
+
+  /// For the destructors of stages whose actors look at members of theirs.
+  void end_all() {
     for (const auto& actor : cast)
       caf::anon_send_exit(actor, caf::exit_reason::kill);
     scheduler.run();
+    cast.clear();
   }
 
   template <class Handle>

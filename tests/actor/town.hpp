@@ -50,6 +50,13 @@ struct supervised_town : stage {
     scheduler.run();
   }
 
+  // The directory first: it would make again what is killed.
+  ~supervised_town() {
+    caf::anon_send_exit(vms, caf::exit_reason::kill);
+    scheduler.run();
+    end_all();
+  }
+
   std::vector<vms::found_vm> assess(const store::snapshot& one) const {
     auto r = one.vms.front();
     if (!process_lives)

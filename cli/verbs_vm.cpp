@@ -4,8 +4,8 @@
 #include "cli/exit_codes.hpp"
 #include "cli/operations.hpp"
 #include "cli/print.hpp"
-#include "cli/resolve.hpp"
 #include "cli/signals.hpp"
+#include "cli/targets.hpp"
 #include "cli/verbs.hpp"
 
 #include <algorithm>
@@ -18,35 +18,26 @@ using namespace messages;
 
 namespace {
 
-// One target on its way: where it stands when it could not begin, or what it waits for.
-struct errand {
-  std::string op, vm;
-  std::optional<failure> error;
+// Operations on their way, in the order of the words; codes of what could not begin.
+struct errands {
+  std::vector<op_ticket> begun;
+  std::vector<int> codes;
 };
 
-// A single reference is resolved by the daemon itself, which spares us the list.
 template <class Begin>
-expected<std::vector<errand>> begin_all(const std::vector<std::string>& refs, client& daemon,
-                                        Begin begin_one) {
-  std::vector<errand> errands;
-  const auto begin = [&](const std::string& ref) {
-    const expected<op_ticket> ticket = begin_one(ref);
-    errands.push_back(ticket ? errand{ticket->op, ticket->vm, {}} : errand{{}, {}, ticket.error()});
-  };
-  if (refs.size() == 1) {
-    begin(refs.front());
-    return errands;
-  }
-  const auto vms = daemon.list();
-  if (!vms)
-    return tl::unexpected(vms.error());
-  for (const auto& target : resolve(refs, *vms)) {
-    if (target.vm)
-      begin(target.vm->id);
+expected<errands> begin_all(context& ctx, const std::vector<std::string>& refs, Begin begin) {
+  auto found = find_targets(ctx, refs);
+  if (!found)
+    return tl::unexpected(found.error());
+  errands all{{}, std::move(found->codes)};
+  for (const auto& ref : found->refs) {
+    const expected<op_ticket> ticket = begin(ref);
+    if (ticket)
+      all.begun.push_back(*ticket);
     else
-      errands.push_back({{}, {}, target.vm.error()});
+      all.codes.push_back(ctx.report(ticket.error()));
   }
-  return errands;
+  return all;
 }
 
 int tell(const context& ctx, bool timing, const finished& end) {
@@ -58,16 +49,14 @@ int tell(const context& ctx, bool timing, const finished& end) {
 }
 
 // The operations go on without us.
-int leave_all(context& ctx, const verb_options& asked, const std::vector<errand>& errands) {
-  std::vector<int> codes;
-  for (const auto& errand : errands) {
-    const auto vm = errand.error ? expected<vm_detail>(tl::unexpected(*errand.error))
-                                 : ctx.daemon->show(errand.vm);
-    if (!asked.quiet && !errand.op.empty())
-      note("operation " + errand.op + "; banger operations wait " + errand.op + "\n");
-    codes.push_back(vm ? print(ctx, vm->view.name + "\n") : ctx.report(vm.error()));
+int leave_all(context& ctx, bool quiet, errands all) {
+  for (const auto& ticket : all.begun) {
+    const auto vm = ctx.daemon->show(ticket.vm);
+    if (!quiet)
+      note("operation " + ticket.op + "; banger operations wait " + ticket.op + "\n");
+    all.codes.push_back(vm ? print(ctx, vm->view.name + "\n") : ctx.report(vm.error()));
   }
-  return worst(codes);
+  return worst(all.codes);
 }
 
 struct manner {
@@ -81,25 +70,20 @@ std::string label_of(const std::vector<std::string>& refs) {
 }
 
 // Ends are told in the order in which the VMs were named.
-int await_all(context& ctx, const std::vector<errand>& errands, const manner& how) {
+int await_all(context& ctx, errands all, const manner& how) {
   std::vector<std::string> ops;
-  for (const auto& errand : errands)
-    if (!errand.error)
-      ops.push_back(errand.op);
+  ops.reserve(all.begun.size());
+  for (const auto& ticket : all.begun)
+    ops.push_back(ticket.op);
   progress_line line(ctx.screen, how.quiet, how.label);
   const auto seen = watch(*ctx.daemon, ops, {&line, how.signals, {}});
   line.clear();
   if (!seen)
     return ctx.report(seen.error());
-  std::vector<int> codes;
-  std::size_t next = 0;
-  for (const auto& errand : errands) {
-    if (errand.error)
-      codes.push_back(ctx.report(*errand.error));
-    else if (const auto& end = seen->ends[next++]; !end.op.empty())
-      codes.push_back(tell(ctx, how.timing, end));
-  }
-  return seen->signal != 0 ? exit_signal + seen->signal : worst(codes);
+  for (const auto& end : seen->ends)
+    if (!end.op.empty())
+      all.codes.push_back(tell(ctx, how.timing, end));
+  return seen->signal != 0 ? exit_signal + seen->signal : worst(all.codes);
 }
 
 } // namespace
@@ -111,39 +95,40 @@ int perform(const verb_options& asked, context& ctx) {
   std::optional<signal_source> signals;
   if (asked.verb == "start")
     signals.emplace();
-  const auto errands = begin_all(asked.refs, *ctx.daemon, [&](const std::string& ref) {
+  auto all = begin_all(ctx, asked.refs, [&](const std::string& ref) {
     return ctx.daemon->begin(verb_request{asked.verb, ref, asked.until_booted, asked.signal,
                                           asked.force, asked.only_at_rest});
   });
-  if (!errands)
-    return ctx.report(errands.error());
+  if (!all)
+    return ctx.report(all.error());
   if (!asked.wait)
-    return leave_all(ctx, asked, *errands);
-  return await_all(ctx, *errands,
+    return leave_all(ctx, asked.quiet, std::move(*all));
+  return await_all(ctx, std::move(*all),
                    {label_of(asked.refs), asked.quiet, asked.timing, signals ? signals->fd() : -1});
 }
 
 int perform(const set_options& asked, context& ctx) {
   if (auto ok = ctx.reach(); !ok)
     return ctx.report(ok.error());
-  const auto errands = begin_all(asked.refs, *ctx.daemon, [&](const std::string& ref) {
+  auto all = begin_all(ctx, asked.refs, [&](const std::string& ref) {
     auto request = asked.request;
     request.ref = ref;
     return ctx.daemon->begin(request);
   });
-  return errands ? await_all(ctx, *errands, {label_of(asked.refs), asked.quiet})
-                 : ctx.report(errands.error());
+  return all ? await_all(ctx, std::move(*all), {label_of(asked.refs), asked.quiet})
+             : ctx.report(all.error());
 }
 
 int perform(const touch_options& asked, context& ctx) {
   if (auto ok = ctx.reach(); !ok)
     return ctx.report(ok.error());
-  std::vector<int> codes;
-  for (const auto& ref : asked.refs) {
-    const auto touched = ctx.daemon->touch(ref);
-    codes.push_back(touched ? exit_ok : ctx.report(touched.error()));
-  }
-  return worst(codes);
+  auto found = find_targets(ctx, asked.refs);
+  if (!found)
+    return ctx.report(found.error());
+  for (const auto& ref : found->refs)
+    if (const auto touched = ctx.daemon->touch(ref); !touched)
+      found->codes.push_back(ctx.report(touched.error()));
+  return worst(found->codes);
 }
 
 int perform(const list_options& asked, context& ctx) {

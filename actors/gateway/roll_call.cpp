@@ -24,7 +24,7 @@ public:
 
   caf::result<std::vector<actor_view>> begin() {
     answer_ = self_->make_response_promise<std::vector<actor_view>>();
-    // The slots are taken first: answers come into a list that no longer moves.
+    // Rows are known by their numbers: more come while others are asked.
     rows_ = std::move(whom_.known);
     const auto others = rows_.size();
     for (const auto& [kind, handle] : whom_.others)

@@ -5,7 +5,7 @@
 
 #include "actors/image/workshop.hpp"
 #include "actors/operations/operations.hpp"
-#include "actors/work/thunk.hpp"
+#include "actors/workers/thunk.hpp"
 #include "messages/images.hpp"
 #include "messages/vms.hpp"
 

@@ -6,10 +6,6 @@
 
 namespace banger::io {
 
-using guest::frame_type;
-using guest::header;
-using guest::stream_id;
-
 void line_feed::append(std::string line) {
   loop_.post([self = shared_from_this(), line = std::move(line)]() mutable {
     self->ring_.push(std::move(line));
@@ -27,7 +23,7 @@ void line_feed::leave(const line_follower* who) {
 
 namespace {
 
-class line_source final : public stream,
+class line_source final : public telling_stream,
                           public line_follower,
                           public std::enable_shared_from_this<line_source> {
 public:
@@ -35,8 +31,6 @@ public:
       : feed_(std::move(feed)), follow_after_(follow_after) {}
 
   void begin(stream_client& client) override;
-  std::string from_client(const header& h, std::string_view payload) override;
-  void on_room() override { pump(); }
   void on_line() override { pump(); }
   void end() override {
     client_ = nullptr;
@@ -46,16 +40,13 @@ public:
 
 private:
   bool next_piece();
-  void pump();
-  void finish();
+  void pump() override;
 
   std::shared_ptr<line_feed> feed_;
   std::optional<std::size_t> follow_after_; ///< so many old lines; none: all, and no new ones
-  stream_client* client_ = nullptr;
-  std::uint64_t place_ = 0, until_ = 0; ///< in the ring
-  std::string piece_;                   ///< out of the ring, not sent whole yet
+  std::uint64_t place_ = 0, until_ = 0;     ///< in the ring
+  std::string piece_;                       ///< out of the ring, not sent whole yet
   std::size_t piece_at_ = 0;
-  std::uint64_t sent_ = 0, acked_ = 0;
 };
 
 void line_source::begin(stream_client& client) {
@@ -69,24 +60,6 @@ void line_source::begin(stream_client& client) {
     feed_->join(shared_from_this());
   }
   pump();
-}
-
-std::string line_source::from_client(const header& h, std::string_view /*payload*/) {
-  switch (h.type) {
-  case frame_type::ack: {
-    const auto delivered = sent_ - client_->out().queued(stream_id::out);
-    if (h.stream != stream_id::out || h.offset < acked_ || h.offset > delivered)
-      return "an ack for bytes that were not sent";
-    acked_ = h.offset;
-    pump();
-    return {};
-  }
-  case frame_type::eof:
-  case frame_type::resize: return {};
-  case frame_type::signal:
-  case frame_type::close: client_->finish(); return {};
-  default: return "a frame that has no meaning for events";
-  }
 }
 
 bool line_source::next_piece() {
@@ -103,31 +76,19 @@ bool line_source::next_piece() {
 
 // What is not acknowledged stays within the window, what waits here within one piece.
 void line_source::pump() {
-  while (client_ != nullptr && client_->out().empty() && !client_->out().gone() &&
-         sent_ - acked_ < guest::window) {
+  while (has_room()) {
     if (!next_piece()) {
-      if (!follow_after_)
-        return finish();
-      break;
+      if (follow_after_)
+        break;
+      send_eof();
+      return client_->finish();
     }
-    const auto room = std::min<std::uint64_t>(guest::max_payload, guest::window - (sent_ - acked_));
-    const auto part = std::string_view(piece_).substr(piece_at_, static_cast<std::size_t>(room));
-    client_->out().data(stream_id::out, sent_, part);
-    client_->out().flush();
-    sent_ += part.size();
+    const auto part = std::string_view(piece_).substr(piece_at_, room());
+    send(part);
     piece_at_ += part.size();
   }
   if (client_ != nullptr)
     client_->written();
-}
-
-void line_source::finish() {
-  header h;
-  h.type = frame_type::eof;
-  h.stream = stream_id::out;
-  h.offset = sent_;
-  client_->out().control(h, {});
-  client_->finish();
 }
 
 } // namespace

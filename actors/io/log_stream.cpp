@@ -20,7 +20,7 @@ constexpr std::uint64_t screenful = 4096;
 // What a machine said last may be read from its console a moment after its end was noticed.
 constexpr auto last_words_pause = std::chrono::milliseconds(200);
 
-class log_source final : public stream, public std::enable_shared_from_this<log_source> {
+class log_source final : public telling_stream, public std::enable_shared_from_this<log_source> {
 public:
   log_source(reactor& loop, std::filesystem::path file, bool follow)
       : loop_(loop), folder_(file.parent_path()), name_(file.filename()), source_(std::move(file)),
@@ -32,8 +32,6 @@ public:
   }
 
   void begin(stream_client& client) override;
-  std::string from_client(const header& h, std::string_view payload) override;
-  void on_room() override { pump(); }
   void end() override;
 
 private:
@@ -41,7 +39,7 @@ private:
   void watch_process();
   bool watch_file();
   void on_change();
-  void pump();
+  void pump() override;
   void finish();
 
   reactor& loop_;
@@ -49,9 +47,6 @@ private:
   std::filesystem::path name_;
   log_follower source_;
   bool follow_;
-  stream_client* client_ = nullptr;
-  std::uint64_t sent_ = 0;
-  std::uint64_t acked_ = 0;
 
   unique_fd changes_; ///< inotify
   int folder_watch_ = -1;
@@ -129,37 +124,12 @@ void log_source::on_change() {
   pump();
 }
 
-std::string log_source::from_client(const header& h, std::string_view /*payload*/) {
-  switch (h.type) {
-  case frame_type::ack: {
-    if (h.stream == stream_id::err)
-      return {};
-    const auto delivered = sent_ - client_->out().queued(stream_id::out);
-    if (h.stream != stream_id::out || h.offset < acked_ || h.offset > delivered)
-      return "an ack for bytes that were not sent";
-    acked_ = h.offset;
-    pump();
-    return {};
-  }
-  case frame_type::eof:
-  case frame_type::resize: return {};
-  case frame_type::signal: // a log has nothing to signal: whoever sends one wants it to end
-  case frame_type::close: client_->finish(); return {};
-  default: return "a frame that has no meaning for a log";
-  }
-}
-
 // What is not acknowledged stays within the window, what waits here within one frame.
 void log_source::pump() {
   std::array<char, guest::max_payload> buffer;
-  while (client_ != nullptr && client_->out().empty() && !client_->out().gone() &&
-         sent_ - acked_ < guest::window) {
-    const auto room = std::min<std::uint64_t>(buffer.size(), guest::window - (sent_ - acked_));
-    const auto got = source_.read(buffer.data(), static_cast<std::size_t>(room));
-    if (got > 0) {
-      client_->out().data(stream_id::out, sent_, {buffer.data(), got});
-      client_->out().flush();
-      sent_ += got;
+  while (has_room()) {
+    if (const auto got = source_.read(buffer.data(), room()); got > 0) {
+      send({buffer.data(), got});
       continue;
     }
     if (!follow_)
@@ -172,13 +142,10 @@ void log_source::pump() {
 }
 
 void log_source::finish() {
+  send_eof();
   header h;
   h.type = frame_type::eof;
-  h.stream = stream_id::out;
-  h.offset = sent_;
-  client_->out().control(h, {});
   h.stream = stream_id::err;
-  h.offset = 0;
   client_->out().control(h, {});
   h = {};
   h.type = frame_type::exited;

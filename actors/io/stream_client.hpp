@@ -33,6 +33,27 @@ public:
   virtual std::size_t buffered_bytes() const { return 0; }
 };
 
+/// A stream that only tells: bytes on stdout within the reader's window, and what he may answer.
+class telling_stream : public stream {
+public:
+  std::string from_client(const guest::header& h, std::string_view payload) override;
+  void on_room() override { pump(); }
+
+protected:
+  /// Sends while `has_room`, at most `room` bytes at once; then `written`.
+  virtual void pump() = 0;
+
+  bool has_room() const;
+  std::size_t room() const;
+  void send(std::string_view bytes);
+  void send_eof();
+
+  stream_client* client_ = nullptr; ///< from `begin` to `end`
+
+private:
+  std::uint64_t sent_ = 0, acked_ = 0;
+};
+
 /// A new command, under a session number that the guest has not seen.
 std::shared_ptr<stream> exec_stream(std::shared_ptr<machine_link> link, std::uint32_t session,
                                     guest::open_body command);

@@ -1,6 +1,6 @@
 #include "actors/store/store.hpp"
 
-#include "actors/work/failpoint.hpp"
+#include "actors/workers/failpoint.hpp"
 
 namespace banger::store {
 

@@ -19,14 +19,6 @@ std::string seconds(std::chrono::milliseconds t) {
   return std::to_string(std::chrono::ceil<std::chrono::seconds>(t).count()) + " s";
 }
 
-failure not_running(const record& vm) {
-  return {errc::not_running,
-          "VM " + vm.name.str() + " is not running",
-          "its state is " + std::string(to_string(vm.now)),
-          "banger vm start " + vm.name.str(),
-          {}};
-}
-
 messages::vm_stats to_stats(const record& vm, const usage& now, const cpu_rate& rate) {
   messages::vm_stats s;
   s.id = vm.id.str();

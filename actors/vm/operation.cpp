@@ -12,6 +12,14 @@ using namespace messages;
 constexpr auto machine_deadline = 2h;
 constexpr auto store_deadline = 30s;
 
+// What cannot be written fails the step.
+template <class Atom, class Word, class Then>
+void vm_state::write(Atom what, const Word& word, Then then) {
+  actor::ask(self_, around_.store, store_deadline, what, word).then(then, [this](caf::error& why) {
+    stumbled(actor::from_error(why));
+  });
+}
+
 void vm_state::next() {
   if (queue_.empty())
     return;
@@ -36,16 +44,10 @@ void vm_state::next() {
 // The intent of a create comes before its record: a crash between the two leaves no VM that nobody
 // wanted so.
 void vm_state::record_first() {
-  const auto& op = queue_.front();
-  const store::intent first{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
-                            current_step()};
-  const auto broke = [this](caf::error& why) { stumbled(actor::from_error(why)); };
-  const auto record = [this, broke] {
-    actor::ask(self_, around_.store, store_deadline, store::save_atom::value, snapshot())
-        .then([this] { advance(); }, broke);
-  };
-  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, first)
-      .then(record, broke);
+  write(store::intend_atom::value, intent(), [this] {
+    write(store::save_atom::value, snapshot(),
+          [this] { queue_.front().cancelled ? advance() : act(); });
+  });
 }
 
 // The intent is on disk before the step begins, so that a crash leaves a trace of what may have
@@ -58,7 +60,7 @@ void vm_state::advance() {
     return stumbled({errc::cancelled, "cancelled", {}, {}, {}});
   if (op.todo.steps[op.at].awaited)
     return op.established ? act() : establish();
-  intend();
+  write(store::intend_atom::value, intent(), [this] { act(); });
 }
 
 // A daemon that ends while somebody waits takes nothing from a VM that runs.
@@ -68,16 +70,12 @@ void vm_state::establish() {
   vm_->now = op.todo.settled;
   vm_->last_error.clear();
   note_start(op);
-  actor::ask(self_, around_.store, store_deadline, store::settle_atom::value, snapshot())
-      .then([this] { advance(); }, [this](caf::error& why) { stumbled(actor::from_error(why)); });
+  write(store::settle_atom::value, snapshot(), [this] { advance(); });
 }
 
-void vm_state::intend() {
+store::intent vm_state::intent() const {
   const auto& op = queue_.front();
-  const store::intent next{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
-                           current_step()};
-  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, next)
-      .then([this] { act(); }, [this](caf::error& why) { stumbled(actor::from_error(why)); });
+  return {op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)), current_step()};
 }
 
 void vm_state::act() {
@@ -105,8 +103,7 @@ void vm_state::stepped(const record_ptr& after) {
   if (!process_changed)
     return advance();
   // A process that nothing remembers would be lost in a crash.
-  actor::ask(self_, around_.store, store_deadline, store::save_atom::value, snapshot())
-      .then([this] { advance(); }, [this](caf::error& why) { stumbled(actor::from_error(why)); });
+  write(store::save_atom::value, snapshot(), [this] { advance(); });
 }
 
 void vm_state::stumbled(failure why) {
@@ -136,10 +133,8 @@ void vm_state::stumbled(failure why) {
   if (!op.established)
     return roll_back(first);
   // It was settled; now its end is under way.
-  const store::intent undoing{op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)),
-                              current_step()};
   const auto go_on = [this, first] { roll_back(first); };
-  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, undoing)
+  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, intent())
       .then(go_on, [go_on](caf::error&) { go_on(); });
 }
 

@@ -21,6 +21,14 @@ constexpr std::array<std::pair<verb, std::string_view>, 8> verbs = {{{verb::crea
 
 std::string_view to_string(verb v) { return verbs.at(static_cast<std::size_t>(v)).second; }
 
+std::vector<verb> all_verbs() {
+  std::vector<verb> all;
+  all.reserve(verbs.size());
+  for (const auto& [known, word] : verbs)
+    all.push_back(known);
+  return all;
+}
+
 expected<verb> parse_verb(std::string_view text) {
   for (const auto& [known, word] : verbs)
     if (word == text)
@@ -148,6 +156,14 @@ std::string describe_steps(const step_table& table) {
 
 bool yields_to_force(verb v) {
   return v == verb::create || v == verb::start || v == verb::stop || v == verb::restart;
+}
+
+failure not_running(const record& vm) {
+  return {errc::not_running,
+          "VM " + vm.name.str() + " is not running",
+          "its state is " + std::string(to_string(vm.now)),
+          "banger vm start " + vm.name.str(),
+          {}};
 }
 
 expected<void> check_rest(const record& now, bool busy) {

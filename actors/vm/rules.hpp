@@ -23,6 +23,7 @@ enum class verb : std::uint8_t {
   sweep, ///< after a crash: make sure that nothing runs
 };
 std::string_view to_string(verb v);
+std::vector<verb> all_verbs();
 /// `unknown_method`: not one that a client may ask for by name.
 expected<verb> parse_verb(std::string_view text);
 
@@ -88,6 +89,9 @@ bool yields_to_force(verb v);
 
 /// The steps of every verb, as docs/lifecycle.md shows them: a table in Markdown.
 std::string describe_steps(const step_table& table);
+
+/// What to say to who needs it to run.
+failure not_running(const record& vm);
 
 /// `bad_request` unless the VM is at rest: it does not run, and `busy` is not set, which is for
 /// operations that run or wait.

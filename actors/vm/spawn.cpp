@@ -9,9 +9,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
   return {
       [&vm](const image::note& news) { vm.hear(news); },
       [&vm](const machine_ended& end) { vm.hear(end); },
-      [&vm](order_atom, const order& wanted) {
-        wanted.only_at_rest ? vm.take_at_rest(wanted) : vm.take(wanted);
-      },
+      [&vm](order_atom, const order& wanted) { vm.take(wanted); },
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },
       [&vm](messages::show_atom) { return vm.detail(); },
       [&vm](touch_atom) { vm.touch(); },

@@ -22,14 +22,22 @@ void vm_state::init(vm_actor::pointer self, record vm, surroundings around) {
   around_ = std::move(around);
 }
 
+expected<void> vm_state::admit(const order& wanted) const {
+  // A forced kill makes room for itself.
+  if (queue_.size() >= longest_queue && !wanted.force)
+    return fail(errc::busy, "VM " + vm_->name.str() + " has too many operations waiting",
+                std::to_string(longest_queue) + " at most", "try again later");
+  return wanted.only_at_rest ? check_rest(*vm_, !queue_.empty()) : expected<void>{};
+}
+
 void vm_state::take(order wanted) {
+  const auto admitted = admit(wanted);
   operation op;
   op.wanted = std::move(wanted);
   op.began = op.step_began = now();
-  if (queue_.size() >= longest_queue) {
-    op.first_error =
-        failure{errc::busy, "VM " + vm_->name.str() + " has too many operations waiting",
-                std::to_string(longest_queue) + " at most", "try again later", op.wanted.op};
+  if (!admitted) {
+    op.first_error = admitted.error();
+    op.first_error->operation = op.wanted.op;
     return actor::tell(self_, around_.directory, report(op));
   }
   if (op.wanted.force)
@@ -83,11 +91,7 @@ bool vm_state::cancel(const std::string& id) {
 template <class Request>
 caf::result<stream_ticket> vm_state::open(const Request& request) {
   if (vm_->now != state::running)
-    return actor::to_error({errc::not_running,
-                            "VM " + vm_->name.str() + " is not running",
-                            "its state is " + std::string(to_string(vm_->now)),
-                            "banger vm start " + vm_->name.str(),
-                            {}});
+    return actor::to_error(not_running(*vm_));
   make_use();
   show_change();
   return self_->delegate(around_.machine, open_atom::value, request);

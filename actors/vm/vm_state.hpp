@@ -26,7 +26,6 @@ public:
   void recover(recovery what);
 
   void take(order wanted);
-  void take_at_rest(order wanted);
   bool cancel(const std::string& op);
   void touch();
   messages::vm_detail detail() const;
@@ -58,12 +57,15 @@ private:
     std::vector<stage> stages;
   };
 
+  expected<void> admit(const order& wanted) const;
   void make_way(const std::string& for_op);
   void revert();
   void next();
   void record_first();
   void advance();
-  void intend();
+  store::intent intent() const;
+  template <class Atom, class Word, class Then>
+  void write(Atom what, const Word& word, Then then);
   void establish();
   void act();
   void stepped(const record_ptr& after);

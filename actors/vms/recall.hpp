@@ -4,7 +4,7 @@
 
 #include "actors/store/store.hpp"
 #include "actors/vms/vms.hpp"
-#include "actors/work/thunk.hpp"
+#include "actors/workers/thunk.hpp"
 
 namespace banger::vms {
 

@@ -25,24 +25,24 @@ bool in_use(const std::vector<known_vm>& all, const std::string& name) {
 expected<std::string> resolve(const std::vector<known_vm>& all, std::string_view ref) {
   for (const auto& vm : all)
     if (vm.id == ref)
-      return vm.id;
+      return std::string(vm.id);
   for (const auto& vm : all)
     if (vm.name == ref)
-      return vm.id;
+      return std::string(vm.id);
   std::vector<const known_vm*> fits;
   if (!ref.empty())
     for (const auto& vm : all)
       if (vm.id.starts_with(ref) || vm.name.starts_with(ref))
         fits.push_back(&vm);
   if (fits.size() == 1)
-    return fits.front()->id;
+    return std::string(fits.front()->id);
   const auto shown = "'" + std::string(ref.substr(0, 80)) + "'";
   if (fits.empty())
     return fail(errc::not_found, "there is no VM " + shown, {},
                 "`banger vm list` shows those there are");
   std::string names;
   for (const auto* vm : fits)
-    names += (names.empty() ? "" : ", ") + vm->name;
+    names += (names.empty() ? "" : ", ") + std::string(vm->name);
   return fail(errc::ambiguous, shown + " fits several VMs", names, "write more of the name");
 }
 

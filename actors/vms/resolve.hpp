@@ -10,7 +10,7 @@
 namespace banger::vms {
 
 struct known_vm {
-  std::string id, name;
+  std::string_view id, name; ///< of whoever asks
 };
 
 /// The id that `ref` stands for: an exact id, else an exact name, else a prefix of either that fits

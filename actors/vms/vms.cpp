@@ -259,6 +259,7 @@ void vms_state::ended(const finished& end) {
 // -- who is there
 // -----------------------------------------------------------------------------------
 
+// Without a copy of all names: this is asked at every request.
 std::vector<known_vm> vms_state::known() const {
   std::vector<known_vm> all;
   all.reserve(vms_.size());
@@ -267,15 +268,7 @@ std::vector<known_vm> vms_state::known() const {
   return all;
 }
 
-// What is meant exactly needs no copy of all names.
-expected<std::string> vms_state::find(std::string_view ref) const {
-  if (const auto it = vms_.find(std::string(ref)); it != vms_.end())
-    return it->first;
-  for (const auto& [id, e] : vms_)
-    if (e.view.name == ref)
-      return id;
-  return resolve(known(), ref);
-}
+expected<std::string> vms_state::find(std::string_view ref) const { return resolve(known(), ref); }
 
 void vms_state::adopt(vm::record record, vm::recovery then) {
   const auto id = record.id.str();

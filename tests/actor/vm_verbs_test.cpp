@@ -52,6 +52,22 @@ TEST_CASE_METHOD(conversation, "a forced kill ends a start that hangs, and what 
   CHECK(look().pid == 0);
 }
 
+TEST_CASE_METHOD(conversation, "a forced kill comes also where too many wait already") {
+  s.hangs = {"hello"};
+  wake(some_vm("otter", vm::state::stopped));
+  for (int i = 0; i < 20; ++i)
+    order("op-" + std::to_string(i), i == 0 ? vm::verb::start : vm::verb::stop);
+  scheduler.run();
+  CHECK(end_of("op-19") == errc::busy);
+  vm::order force{"op-x", vm::verb::kill};
+  force.force = true;
+  client->send(otter, vm::order_atom::value, force);
+  scheduler.run();
+  CHECK(end_of("op-x") == errc::none);
+  CHECK(end_of("op-15") == errc::cancelled);
+  CHECK(look().view.state == "stopped");
+}
+
 TEST_CASE_METHOD(conversation, "a forced kill ends a stop that hangs") {
   wake(some_vm("otter"));
   run("op-1", vm::verb::create);

@@ -1,6 +1,8 @@
 // A database whose last bytes never reached the disk: what is read is what was committed by then.
 #include "actors/store/database.hpp"
 
+#include "tests/unit/storage_scratch.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -17,23 +19,10 @@ namespace {
 
 constexpr std::uintmax_t wal_header = 32, frame = 24 + 4096;
 
-struct place {
-  fs::path folder;
-  place() {
-    auto pattern = (fs::temp_directory_path() / "banger-wal-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-  }
-  ~place() { fs::remove_all(folder); }
-  place(const place&) = delete;
-  place& operator=(const place&) = delete;
-  fs::path file() const { return folder / "state.db"; }
-  fs::path wal() const { return folder / "state.db-wal"; }
+struct place : test::scratch {
+  fs::path file() const { return *this / "state.db"; }
+  fs::path wal() const { return *this / "state.db-wal"; }
 };
-
-std::string slurp(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 void spill(const fs::path& file, std::string_view bytes) {
   std::ofstream(file, std::ios::binary)
@@ -96,8 +85,8 @@ public:
       note();
     }
     // As a crash leaves them: nothing is written back.
-    main_ = slurp(here_.file());
-    wal_ = slurp(here_.wal());
+    main_ = test::slurp(here_.file());
+    wal_ = test::slurp(here_.wal());
     REQUIRE((wal_.size() - wal_header) % frame == 0);
     REQUIRE(commits_.rbegin()->first == wal_.size());
   }

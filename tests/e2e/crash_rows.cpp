@@ -51,17 +51,6 @@ trial trial_of(vm::verb v) {
   throw std::logic_error("no such verb");
 }
 
-std::vector<vm::verb> verbs() {
-  std::vector<vm::verb> all;
-  try {
-    for (unsigned i = 0;; ++i)
-      if (const auto v = static_cast<vm::verb>(i); !vm::to_string(v).empty())
-        all.push_back(v);
-  } catch (const std::out_of_range&) {
-    return all;
-  }
-}
-
 std::vector<row> rows_of(vm::verb v) {
   std::vector<row> rows;
   for (const auto& step : plan_of(v).steps)

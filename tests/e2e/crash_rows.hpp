@@ -3,7 +3,7 @@
 #pragma once
 
 #include "actors/vm/capability.hpp"
-#include "actors/work/failpoint.hpp"
+#include "actors/workers/failpoint.hpp"
 
 #include <string>
 #include <vector>
@@ -22,9 +22,6 @@ struct trial {
   std::string old_state, new_state;
 };
 trial trial_of(vm::verb v);
-
-/// All that the rules know.
-std::vector<vm::verb> verbs();
 
 /// A moment that the machine comes by in this verb.
 struct row {

@@ -1,7 +1,7 @@
 // Looking at VMs: figures, listeners, signs of life, the console; and tidying up after a look.
+#include "tests/e2e/scripted_home.hpp"
 #include "tests/e2e/terminal_scene.hpp"
 #include "tests/support/procfs.hpp"
-#include "tests/vmm/script.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,18 +14,6 @@ using banger::scripted::behaviour;
 using Catch::Contains;
 
 namespace {
-
-struct scripted_home : home {
-  scripted_home() { env["BANGER_QEMU"] = bin("scripted-vmm"); }
-
-  static words creation(const std::string& name, behaviour how = behaviour::good) {
-    const auto memory = std::to_string(banger::scripted::memory_for(how));
-    return {"vm", "create", "--image", "tiny", "--name", name, "--memory", memory};
-  }
-  void create(const std::string& name, behaviour how = behaviour::good) {
-    good(creation(name, how));
-  }
-};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

@@ -1,8 +1,7 @@
 // Machines that misbehave, played by a scripted hypervisor: what a real guest does rarely, and
 // never when it is wanted.
-#include "tests/support/home.hpp"
+#include "tests/e2e/scripted_home.hpp"
 #include "tests/support/procfs.hpp"
-#include "tests/vmm/script.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,25 +11,6 @@ using namespace banger::test;
 using banger::scripted::behaviour;
 using Catch::Contains;
 
-namespace {
-
-struct scripted_home : home {
-  scripted_home() { env["BANGER_QEMU"] = bin("scripted-vmm"); }
-
-  words create(const std::string& name, behaviour how = behaviour::good) {
-    const auto memory = std::to_string(banger::scripted::memory_for(how));
-    return {"vm", "create", "--image", "tiny", "--name", name, "--memory", memory};
-  }
-  std::string stage_of(const std::string& kind) {
-    for (const auto& o : read({"operations", "--json"}))
-      if (o.at("kind") == kind && o.at("state") == "running")
-        return o.at("stage");
-    return {};
-  }
-};
-
-} // namespace
-
 TEST_CASE("a create is cancelled wherever its boot hangs, and leaves nothing", "[none]") {
   scripted_home h;
   h.good({"vm", "list"});
@@ -38,7 +18,7 @@ TEST_CASE("a create is cancelled wherever its boot hangs, and leaves nothing", "
                                    std::pair{behaviour::hangs_in_configure, "configure"},
                                    std::pair{behaviour::never_is_booted, "boot"}}) {
     INFO(stage);
-    auto order = h.create("a", how);
+    auto order = h.creation("a", how);
     order.insert(order.end(), {"--wait", "boot"});
     auto client = h.start(order);
     REQUIRE(h.eventually([&, at = std::string(stage)] { return h.stage_of("vm.create") == at; }));
@@ -57,7 +37,7 @@ TEST_CASE("a machine that fails in its boot is an error with the reason, and lea
   for (const auto how : {behaviour::dies_at_once, behaviour::dies_in_boot,
                          behaviour::dies_in_configure, behaviour::refuses_configure}) {
     INFO(banger::scripted::name_of(how));
-    const auto made = h.banger(h.create("a", how));
+    const auto made = h.banger(h.creation("a", how));
     CHECK(made.status == 1);
     CHECK_THAT(made.err, Contains("(op-"));
     CHECK_THAT(made.err,
@@ -69,8 +49,8 @@ TEST_CASE("a machine that fails in its boot is an error with the reason, and lea
 
 TEST_CASE("a machine that ends by itself is noticed at once, and its reason told", "[none]") {
   scripted_home h;
-  h.good(h.create("off", behaviour::leaves_by_itself));
-  h.good(h.create("dead", behaviour::crashes));
+  h.create("off", behaviour::leaves_by_itself);
+  h.create("dead", behaviour::crashes);
   CHECK(h.eventually([&] { return h.show("off").at("state") == "stopped"; }));
   CHECK(h.eventually([&] { return h.show("dead").at("state") == "error"; }));
   CHECK(h.show("off").at("last_error") == "");
@@ -80,8 +60,8 @@ TEST_CASE("a machine that ends by itself is noticed at once, and its reason told
 
 TEST_CASE("a stop ends whatever the guest does, rung by rung", "[none]") {
   scripted_home h;
-  h.good(h.create("deaf", behaviour::ignores_stop));
-  h.good(h.create("stone", behaviour::ignores_quit));
+  h.create("deaf", behaviour::ignores_stop);
+  h.create("stone", behaviour::ignores_quit);
   const auto deaf = h.show("deaf").at("pid").get<pid_t>();
   const auto stone = h.show("stone").at("pid").get<pid_t>();
   h.good({"vm", "stop", "deaf", "stone"});
@@ -94,12 +74,12 @@ TEST_CASE("a stop ends whatever the guest does, rung by rung", "[none]") {
 TEST_CASE("a forced kill ends a create or a start that hangs, and a stop", "[none]") {
   scripted_home h;
   h.good({"vm", "list"});
-  auto create = h.start(h.create("a", behaviour::never_boots));
+  auto create = h.start(h.creation("a", behaviour::never_boots));
   REQUIRE(h.eventually([&] { return h.stage_of("vm.create") == "hello"; }));
   h.good({"vm", "kill", "--force", "a"});
   CHECK(create.wait(short_time) == 1);
   CHECK(h.list().empty());
-  h.good(h.create("b", behaviour::ignores_quit));
+  h.create("b", behaviour::ignores_quit);
   const auto pid = h.show("b").at("pid").get<pid_t>();
   auto stop = h.start({"vm", "stop", "b"});
   REQUIRE(h.eventually([&] { return h.stage_of("vm.stop") == "shutdown"; }));
@@ -114,7 +94,7 @@ TEST_CASE("a forced kill ends a create or a start that hangs, and a stop", "[non
 
 TEST_CASE("a VM is made without a start, renamed, changed, and started later", "[none]") {
   scripted_home h;
-  auto make = h.create("a");
+  auto make = h.creation("a");
   make.emplace_back("--no-start");
   h.good(make);
   CHECK(h.show("a").at("state") == "created");
@@ -131,7 +111,7 @@ TEST_CASE("a VM is made without a start, renamed, changed, and started later", "
   CHECK(c.at("autostart") == true);
   CHECK(c.at("disk_bytes") == 9ULL << 30U);
   CHECK(h.banger({"vm", "show", "a"}).status == 1);
-  h.good(h.create("a"));
+  h.create("a");
   const auto taken = h.banger({"vm", "rename", "a", "c"});
   CHECK(taken.status == 1);
   CHECK_THAT(taken.err, Contains("there is a VM c already"));
@@ -140,7 +120,7 @@ TEST_CASE("a VM is made without a start, renamed, changed, and started later", "
 TEST_CASE("several VMs in one command are told in their order, and good ones proceed", "[none]") {
   scripted_home h;
   for (const auto* name : {"alpha", "alto", "beta"})
-    h.good(h.create(name));
+    h.create(name);
   const auto r = h.banger({"vm", "restart", "beta", "al", "nobody", "alpha", "beta"});
   CHECK(r.status == 1);
   CHECK(r.out == "beta\nalpha\n");
@@ -151,9 +131,9 @@ TEST_CASE("several VMs in one command are told in their order, and good ones pro
 TEST_CASE("after a restart of the host a VM starts with it, if it was told to and ran",
           "[restart][none]") {
   scripted_home h;
-  h.good(h.create("on"));
-  h.good(h.create("off"));
-  h.good(h.create("resting"));
+  h.create("on");
+  h.create("off");
+  h.create("resting");
   h.good({"vm", "set", "on", "resting", "--autostart"});
   h.good({"vm", "stop", "resting"});
   const auto on = h.show("on").at("pid").get<pid_t>(), off = h.show("off").at("pid").get<pid_t>();
@@ -175,7 +155,7 @@ TEST_CASE("a daemon that starts among twenty VMs takes every one of them over", 
   std::map<std::string, json> pids;
   for (int i = 0; i < 20; ++i) {
     const auto name = "v" + std::to_string(i);
-    h.good(h.create(name));
+    h.create(name);
     pids[name] = h.show(name).at("pid");
   }
   h.kill_daemon();
@@ -189,7 +169,7 @@ TEST_CASE("a daemon that starts among twenty VMs takes every one of them over", 
 TEST_CASE("a command for a guest that never speaks to the next daemon is refused, and stop ends it",
           "[restart][none][user]") {
   scripted_home h;
-  h.good(h.create("a", behaviour::forgets_its_host));
+  h.create("a", behaviour::forgets_its_host);
   h.kill_daemon();
   const auto refused = h.banger({"vm", "exec", "a", "--", "true"});
   CHECK(refused.status == 125);

@@ -73,13 +73,15 @@ TEST_CASE("vm_set", "[vm]") {
   const auto used = h.good({"vm", "exec", "box", "--", "sh", "-c", "echo kept > /root/f; nproc"});
   CHECK(used == "1\n");
   h.good({"vm", "stop", "box"});
-  h.good({"vm", "set", "box", "--vcpu", "2", "--memory", "192", "--disk-size", "256M"});
+  h.good({"vm", "set", "box", "--vcpu", "2", "--memory", "192", "--disk-size", "256M", "--nat"});
   h.good({"vm", "start", "box"});
   CHECK(h.good({"vm", "exec", "box", "--", "sh", "-c", "nproc; cat /root/f"}) == "2\nkept\n");
   const auto kib =
       h.good({"vm", "exec", "box", "--", "sh", "-c", "df -k /root | tail -1 | awk '{print $2}'"});
   CHECK(std::stoul(kib) > 150'000);
   CHECK(h.show("box").at("memory_mib") == 192);
+  CHECK_THAT(h.good({"vm", "exec", "box", "--", "cat", "/etc/resolv.conf"}),
+             Catch::Contains("nameserver"));
 }
 
 TEST_CASE("vm_restart", "[vm]") {
@@ -91,6 +93,10 @@ TEST_CASE("vm_restart", "[vm]") {
   const auto before = boot_id();
   h.good({"vm", "restart", "box"});
   CHECK(boot_id() != before);
+  // A new name reaches the guest at its next start.
+  h.good({"vm", "rename", "box", "crate"});
+  h.good({"vm", "restart", "crate"});
+  CHECK(h.good({"vm", "exec", "crate", "--", "hostname"}) == "crate\n");
 }
 
 TEST_CASE("vm_kill", "[vm]") {

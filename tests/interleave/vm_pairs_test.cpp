@@ -204,7 +204,7 @@ private:
 
 void explore(const std::vector<second_word>& seconds) {
   std::size_t schedules = 0, pairs = 0, messages = 0;
-  for (const auto first : all_verbs())
+  for (const auto first : vm::all_verbs())
     for (const auto& second : seconds) {
       exploration pair(first, second);
       schedules += pair.all();
@@ -219,7 +219,7 @@ void explore(const std::vector<second_word>& seconds) {
 
 TEST_CASE("two verbs on one VM: every order of messages up to two delays ends well") {
   std::vector<second_word> seconds;
-  for (const auto v : all_verbs())
+  for (const auto v : vm::all_verbs())
     if (v != vm::verb::create) // only ever the first word to a VM: the directory has just made it
       seconds.push_back({v});
   explore(seconds);

@@ -233,17 +233,6 @@ inline vm::state fit_state(vm::verb v) {
   throw std::logic_error("no such verb");
 }
 
-inline std::vector<vm::verb> all_verbs() {
-  std::vector<vm::verb> all;
-  try {
-    for (unsigned i = 0;; ++i)
-      if (const auto v = static_cast<vm::verb>(i); !vm::to_string(v).empty())
-        all.push_back(v);
-  } catch (const std::out_of_range&) {
-    return all;
-  }
-}
-
 /// A VM as an earlier operation left it.
 inline vm::record prepared(world& w, vm::state now) {
   auto r = some_vm("otter", now);

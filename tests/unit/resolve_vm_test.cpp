@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <deque>
+
 using namespace banger;
 using namespace banger::vms;
 
@@ -43,11 +45,12 @@ TEST_CASE("what fits nothing, the empty reference too, is not found") {
 
 TEST_CASE("made-up names are valid, and free even when all pairs are taken") {
   std::vector<known_vm> taken;
+  std::deque<std::string> names;
   for (std::uint64_t i = 0; i < 600; ++i) {
-    const auto name = make_up_name(7, taken);
+    const auto& name = names.emplace_back(make_up_name(7, taken));
     REQUIRE(vm_name::parse(name));
     for (const auto& vm : taken)
       REQUIRE(vm.name != name);
-    taken.push_back({std::to_string(i), name});
+    taken.push_back({"id", name});
   }
 }

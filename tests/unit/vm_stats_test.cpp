@@ -1,6 +1,7 @@
 #include "actors/hypervisor/process.hpp"
 #include "actors/vm/ports.hpp"
 #include "actors/vm/stats.hpp"
+#include "tests/unit/storage_scratch.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -28,15 +29,6 @@ usage a_look(std::uint64_t uptime_us, std::uint64_t cpu_us, std::uint64_t start_
   now.of = {start_time, cpu_us, uptime_us, 0};
   return now;
 }
-
-struct scratch {
-  scratch() {
-    char name[] = "/tmp/stats.XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~scratch() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
 
 } // namespace
 
@@ -83,24 +75,24 @@ TEST_CASE("the CPU rate begins anew with another process, and is nothing without
 }
 
 TEST_CASE("a process is read only if it began when it should have") {
-  const scratch folder;
+  const test::scratch folder;
   auto me = hypervisor::identify(static_cast<std::uint32_t>(::getpid()));
   REQUIRE(me);
-  const auto now = read_usage(*me, folder.path);
+  const auto now = read_usage(*me, folder.top());
   CHECK(now.process.pid == me->pid);
   CHECK(now.of.rss_bytes > 0);
   CHECK(now.disks.empty());
   ++me->start_time;
-  CHECK(read_usage(*me, folder.path).process.pid == 0);
+  CHECK(read_usage(*me, folder.top()).process.pid == 0);
   --me->start_time;
   me->boot_id = "another boot";
-  CHECK(read_usage(*me, folder.path).of.rss_bytes == 0);
-  CHECK(read_usage({}, folder.path / "none").disks.empty());
+  CHECK(read_usage(*me, folder.top()).of.rss_bytes == 0);
+  CHECK(read_usage({}, folder.top() / "none").disks.empty());
 }
 
 TEST_CASE("disks are told with what is allocated and what the guest sees") {
-  const scratch folder;
-  const auto file = [&](const char* name) { return folder.path / name; };
+  const test::scratch folder;
+  const auto file = [&](const char* name) { return folder.top() / name; };
   std::ofstream(file("work.img")) << std::string(8192, 'x');
   std::filesystem::resize_file(file("work.img"), 64ull << 20);
   std::ofstream(file("console.log")) << "no disk";
@@ -110,7 +102,7 @@ TEST_CASE("disks are told with what is allocated and what the guest sees") {
   head[28] = 0x40; // 1 GiB, big endian
   std::ofstream(file("root.qcow2")) << head;
   std::ofstream(file("torn.qcow2")) << "QF";
-  const auto disks = read_usage({}, folder.path).disks;
+  const auto disks = read_usage({}, folder.top()).disks;
   REQUIRE(disks.size() == 3);
   CHECK(disks[0].name == "root.qcow2");
   CHECK(disks[0].bytes == 1ull << 30);

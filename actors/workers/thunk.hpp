@@ -2,7 +2,7 @@
 // messages, where it may touch the actor's state. Local only; it cannot travel.
 #pragma once
 
-#include "actors/work/pool.hpp"
+#include "actors/workers/pool.hpp"
 #include "messages/actor/help.hpp"
 
 #include <functional>

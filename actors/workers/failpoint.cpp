@@ -1,4 +1,4 @@
-#include "actors/work/failpoint.hpp"
+#include "actors/workers/failpoint.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "actors/work/pool.hpp"
+#include "actors/workers/pool.hpp"
 
 #include <utility>
 

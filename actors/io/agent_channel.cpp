@@ -115,6 +115,7 @@ void agent_channel::start_over(const guest::hello_body& hello) {
   say_sync();
   for (const auto& [id, sink] : cut)
     sink->on_cut();
+  tell_use();
 }
 
 // Commands of an earlier connection: their clients lost it as we did, and may come back for them.
@@ -240,6 +241,7 @@ expected<void> agent_channel::open_session(std::uint32_t session, const guest::o
                 "its arguments and environment are longer than 64 KiB",
                 "pass long input through stdin or a file");
   sessions_.emplace(session, std::move(sink));
+  tell_use();
   request_session(frame_type::open, session, body);
   return {};
 }
@@ -252,13 +254,23 @@ expected<void> agent_channel::attach_session(std::uint32_t session, const guest:
   if (orphans_.erase(session) == 0)
     return fail(errc::not_found, "the command is gone", "the guest has no session of its number");
   sessions_.emplace(session, std::move(sink));
+  tell_use();
   request_session(frame_type::attach, session, guest::encode(from));
   return {};
 }
 
 void agent_channel::close_session(std::uint32_t session) {
-  if (sessions_.erase(session) != 0)
-    request_session(frame_type::close, session, {});
+  if (sessions_.erase(session) == 0)
+    return;
+  request_session(frame_type::close, session, {});
+  tell_use();
+}
+
+void agent_channel::tell_use() {
+  if (in_use_ != sessions_.empty())
+    return;
+  in_use_ = !in_use_;
+  on_.on_event(event::in_use{in_use_});
 }
 
 void agent_channel::request_session(frame_type type, std::uint32_t session,

@@ -66,6 +66,7 @@ private:
   void start_over(const guest::hello_body& hello);
   void keep_orphans(const std::vector<std::uint32_t>& sessions);
   void close_orphans();
+  void tell_use();
   void request_session(guest::frame_type type, std::uint32_t session, std::string_view payload);
   bool take(const guest::header& h, std::string_view payload);
   bool take_control(const guest::header& h, std::string_view payload);
@@ -90,6 +91,7 @@ private:
   std::string garbage_; ///< why a frame was refused
   byte_queue unsent_;
   std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
+  bool in_use_ = false;             ///< as it was told
   std::set<std::uint32_t> orphans_; ///< of an earlier connection, until somebody attaches
   std::uint64_t orphans_timer_ = 0;
   std::vector<std::shared_ptr<session_sink>> touched_; ///< in the read that is going on

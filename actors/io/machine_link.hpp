@@ -36,7 +36,10 @@ struct health {
 };
 struct refused {
   guest::failed_body body;
-};                  ///< the guest could not do what was asked (channel requests)
+}; ///< the guest could not do what was asked (channel requests)
+struct in_use {
+  bool now = false;
+};                  ///< clients have commands in the guest, from now on, or none any more
 struct stopping {}; ///< the guest has synced and goes down
 struct channel_lost {
   std::string why;
@@ -49,9 +52,10 @@ struct exited {
 }; ///< the VMM process ended; tail of the console (≤ 10 lines)
 } // namespace event
 
-using link_event = std::variant<event::hello, event::configured, event::grown, event::booted,
-                                event::refused, event::stopping, event::channel_lost,
-                                event::console_grew, event::exited, event::ports, event::health>;
+using link_event =
+    std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
+                 event::stopping, event::channel_lost, event::console_grew, event::exited,
+                 event::ports, event::health, event::in_use>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.

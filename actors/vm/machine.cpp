@@ -311,6 +311,7 @@ machine_actor::behavior_type machine(machine_actor::stateful_pointer<machine_sta
       [&m](messages::ports_atom, const record_ptr& vm) { return m.ports(vm); },
       [&m](messages::health_atom, const record_ptr& vm) { return m.health(vm); },
       [&m](messages::console_atom, const record_ptr& vm) { return m.console(vm); },
+      [&m](in_use_atom) { return m.in_use(); },
   };
 }
 

@@ -30,6 +30,8 @@ using undo_atom = caf::atom_constant<caf::atom("stepundo")>;
 using adopt_atom = caf::atom_constant<caf::atom("adopt")>;
 using abort_atom = caf::atom_constant<caf::atom("abort")>;
 using open_atom = caf::atom_constant<caf::atom("open")>;
+using used_atom = caf::atom_constant<caf::atom("used")>;
+using in_use_atom = caf::atom_constant<caf::atom("inuse")>;
 
 } // namespace banger::vm
 
@@ -39,7 +41,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::machine_ended)
 namespace banger::vm {
 
 /// What a machine says unasked, to its VM.
-using machine_listener = image::note_listener::extend<caf::reacts_to<machine_ended>>;
+using machine_listener =
+    image::note_listener::extend<caf::reacts_to<machine_ended>,
+                                 /// The last command that clients had in the guest has ended.
+                                 caf::reacts_to<used_atom>>;
 
 using machine_actor = image::note_listener::extend<
     /// Does the step; answers the VM with what the step found out (disks, process, ...).
@@ -63,7 +68,9 @@ using machine_actor = image::note_listener::extend<
     /// Whatever is wrong with the guest is its verdict.
     caf::replies_to<messages::health_atom, record_ptr>::with<messages::vm_health>,
     /// `not_running`.
-    caf::replies_to<messages::console_atom, record_ptr>::with<messages::stream_ticket>>;
+    caf::replies_to<messages::console_atom, record_ptr>::with<messages::stream_ticket>,
+    /// Have clients commands in the guest?
+    caf::replies_to<in_use_atom>::with<bool>>;
 
 /// What machines share.
 struct machine_room {

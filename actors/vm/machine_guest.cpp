@@ -138,11 +138,12 @@ template caf::result<messages::stream_ticket> machine_state::open(const messages
 template <class Request>
 void machine_state::offer(ticket_promise answer, const Request& request) {
   if (!link_ || !hello_) {
-    answer.deliver(actor::to_error({errc::not_running,
-                                    "the guest's agent does not answer",
-                                    {},
-                                    "`banger vm logs` shows the console; stop and start the VM",
-                                    {}}));
+    answer.deliver(
+        actor::to_error({errc::not_running,
+                         "the guest's agent does not answer",
+                         {},
+                         "`banger vm logs` shows the console; `banger vm restart` boots it again",
+                         {}}));
     return;
   }
   answer.deliver(ticket(request));
@@ -232,9 +233,17 @@ void machine_state::heard(io::link_event event) {
     quiet_until_ = at_the_latest_; // it has synced; what is left may be silent
   } else if (std::holds_alternative<io::event::channel_lost>(event)) {
     hello_.reset();
+    heard_use(false);
+  } else if (const auto* use = std::get_if<io::event::in_use>(&event)) {
+    heard_use(use->now);
   } else if (auto* ended = std::get_if<io::event::exited>(&event)) {
     heard_end(ended->last_lines);
   }
+}
+
+void machine_state::heard_use(bool now) {
+  if (std::exchange(in_use_, now) && !now)
+    actor::tell(self_, owner_, used_atom::value);
 }
 
 void machine_state::heard_hello(guest::hello_body body) {
@@ -261,6 +270,7 @@ void machine_state::heard_end(const std::string& last_lines) {
     link_->close();
   link_.reset();
   hello_.reset();
+  in_use_ = false;
   taken_over();
   const auto waited_for = waits_for_;
   if (waited_for == waiting::exit)

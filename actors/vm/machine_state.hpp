@@ -26,6 +26,7 @@ public:
   caf::result<messages::stream_ticket> open(const Request& request);
   void abort();
   void pass_on(const image::note& news);
+  bool in_use() const { return in_use_; }
 
   caf::result<messages::vm_stats> stats(const record_ptr& vm);
   caf::result<messages::vm_ports> ports(const record_ptr& vm);
@@ -86,6 +87,7 @@ private:
   void finish(expected<void> outcome);
 
   void heard(io::link_event event);
+  void heard_use(bool now);
   void heard_hello(guest::hello_body body);
   void heard_booted(const std::string& state);
   void heard_end(const std::string& last_lines);
@@ -126,6 +128,7 @@ private:
   int signal_ = 0;                   ///< of a kill; 0: SIGKILL
   std::chrono::seconds at_most_{60}; ///< for the step that runs, before it is scaled
   bool stopping_ = false;            ///< the guest said that it goes down
+  bool in_use_ = false;              ///< clients have commands in the guest
 
   int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
   std::vector<std::function<void()>> opens_; ///< until it is heard

@@ -9,6 +9,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
   return {
       [&vm](const image::note& news) { vm.hear(news); },
       [&vm](const machine_ended& end) { vm.hear(end); },
+      [&vm](used_atom) { vm.hear_use(); },
       [&vm](order_atom, const order& wanted) { vm.take(wanted); },
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },
       [&vm](messages::show_atom) { return vm.detail(); },
@@ -23,6 +24,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
       [&vm](messages::ports_atom what) { return vm.read<messages::vm_ports>(what); },
       [&vm](messages::health_atom what) { return vm.read<messages::vm_health>(what); },
       [&vm](messages::console_atom what) { return vm.read<messages::stream_ticket>(what); },
+      [&vm](in_use_atom what) { return vm.in_use(what); },
       [&vm](machine_atom) { return vm.machine(); },
   };
 }

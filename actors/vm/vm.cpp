@@ -101,9 +101,13 @@ template caf::result<stream_ticket> vm_state::open(const exec_request&);
 template caf::result<stream_ticket> vm_state::open(const attach_request&);
 
 void vm_state::touch() {
+  hear_use();
+  keep();
+}
+
+void vm_state::hear_use() {
   make_use();
   show_change();
-  keep();
 }
 
 void vm_state::hear(const image::note& news) { say(news.stage, news.detail); }
@@ -139,14 +143,10 @@ void vm_state::recover(recovery what) {
   case recovery::stopped:
     vm_->now = state::running;
     return hear(machine_ended{"the machine ended while no daemon watched it", {}});
-  case recovery::sweep: return take({operations::new_operation_id(), verb::sweep});
-  case recovery::remove: return take({operations::new_operation_id(), verb::remove});
-  case recovery::start:
-    vm_->now = state::stopped;
-    return take({operations::new_operation_id(), verb::start});
-  case recovery::restart:
-    take({operations::new_operation_id(), verb::sweep});
-    return take({operations::new_operation_id(), verb::start});
+  case recovery::sweep: return go(verb::sweep);
+  case recovery::remove: return go(verb::remove);
+  case recovery::start: vm_->now = state::stopped; return go(verb::start);
+  case recovery::restart: go(verb::sweep); return go(verb::start);
   case recovery::revert: return revert();
   case recovery::adopt:
     actor::ask(self_, around_.machine, store_deadline, adopt_atom::value, snapshot())
@@ -155,19 +155,27 @@ void vm_state::recover(recovery what) {
                 const auto why = actor::from_error(error);
                 // It lives, but nobody can speak to it: better ended than forgotten.
                 if (why.code != errc::not_found)
-                  return take({operations::new_operation_id(), verb::sweep});
+                  return go(verb::sweep);
                 hear(machine_ended{describe(why), {}});
               });
   }
 }
 
+void vm_state::go(verb what) { take(own_order(what)); }
+
+order vm_state::own_order(verb what) const {
+  order own{operations::new_operation_id(), what};
+  actor::tell(self_, around_.directory, own_operation{own.op, vm_->id.str(), what});
+  return own;
+}
+
 // As if the step that was cut off had failed.
 void vm_state::revert() {
   operation op;
-  op.wanted = {operations::new_operation_id(), verb::set};
+  op.wanted = own_order(verb::set);
+  op.began = op.step_began = now();
   op.todo = {around_.steps.set, vm_->now, false, 0};
   op.at = op.todo.steps.size() - 1;
-  op.began = op.step_began = now();
   op.first_error =
       failure{errc::cancelled, "a change was cut off by the end of the daemon", {}, {}, {}};
   queue_.push_back(std::move(op));

@@ -13,16 +13,24 @@ using order_atom = caf::atom_constant<caf::atom("order")>;
 using touch_atom = caf::atom_constant<caf::atom("vmtouch")>;
 using machine_atom = caf::atom_constant<caf::atom("machine")>;
 
+/// An operation that nobody asked for: a recovery. Its progress and end follow.
+struct own_operation {
+  std::string op, vm;
+  verb what{};
+};
+
 } // namespace banger::vm
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::own_operation)
 
 namespace banger::vm {
 
 /// What a VM tells its directory.
 using vm_listener = caf::typed_actor<
     /// Something that a list shows has changed.
-    caf::reacts_to<messages::vm_view>, caf::reacts_to<messages::progress>,
+    caf::reacts_to<messages::vm_view>, caf::reacts_to<own_operation>,
+    caf::reacts_to<messages::progress>,
     /// An operation has ended. After the last one of a VM that is gone, the VM actor ends too.
     caf::reacts_to<messages::finished>>;
 
@@ -44,6 +52,8 @@ using vm_actor = machine_listener::extend<
     caf::replies_to<messages::ports_atom>::with<messages::vm_ports>,
     caf::replies_to<messages::health_atom>::with<messages::vm_health>,
     caf::replies_to<messages::console_atom>::with<messages::stream_ticket>,
+    /// Have clients commands in the guest? Never waits.
+    caf::replies_to<in_use_atom>::with<bool>,
     /// The one beside it; each ends with the other. Never waits.
     caf::replies_to<machine_atom>::with<machine_actor>>;
 

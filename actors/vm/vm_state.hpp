@@ -28,6 +28,8 @@ public:
   void take(order wanted);
   bool cancel(const std::string& op);
   void touch();
+  void hear_use();
+  caf::result<bool> in_use(in_use_atom what) { return self_->delegate(around_.machine, what); }
   messages::vm_detail detail() const;
   const machine_actor& machine() const { return around_.machine; }
   template <class Request>
@@ -58,7 +60,9 @@ private:
   };
 
   expected<void> admit(const order& wanted) const;
+  order own_order(verb what) const;
   void make_way(const std::string& for_op);
+  void go(verb what);
   void revert();
   void next();
   void record_first();

@@ -81,17 +81,31 @@ caf::result<void> vms_state::touch(const std::string& ref) {
 
 // Nobody who reads only keeps a VM awake; who runs commands, does.
 void vms_state::stop_stale() {
-  const auto now = self_->clock().now();
-  for (const auto& [id, e] : vms_) {
-    if (e.view.state != "running" || !e.view.operation.empty() ||
-        now - e.used < around_.stale_after)
-      continue;
-    log::info({.vm = id}, "vm_is_stale", {{"text", "stopping what nobody makes use of"}});
-    if (auto stop = order(id, {{}, vm::verb::stop}, {}); !stop)
-      log::failed({.vm = id}, "stale_stop_failed", stop.error());
-  }
+  for (const auto& [id, e] : vms_)
+    if (e.stands == standing::there && is_stale(e))
+      actor::ask(self_, e.actor, 10s, vm::in_use_atom::value)
+          .then(
+              [this, vm = id](bool in_use) {
+                if (!in_use)
+                  stop_unused(vm);
+              },
+              [](caf::error&) {});
   actor::after(self_, std::min<std::chrono::milliseconds>(around_.stale_after, stale_check),
                stale_atom::value);
+}
+
+bool vms_state::is_stale(const entry& e) const {
+  return e.view.state == "running" && e.view.operation.empty() &&
+         self_->clock().now() - e.used >= around_.stale_after;
+}
+
+void vms_state::stop_unused(const std::string& id) {
+  const auto it = vms_.find(id);
+  if (it == vms_.end() || !is_stale(it->second))
+    return;
+  log::info({.vm = id}, "vm_is_stale", {{"text", "stopping what nobody makes use of"}});
+  if (auto stop = order(id, {{}, vm::verb::stop}, {}); !stop)
+    log::failed({.vm = id}, "stale_stop_failed", stop.error());
 }
 
 } // namespace banger::vms

@@ -31,7 +31,7 @@ failure given_up(const std::string& why) {
   return {errc::operation_failed,
           "the VM's actor failed",
           why,
-          "this is a bug, please report it; `banger daemon stop` and another command start afresh",
+          "this is a bug, please report it; the next operation on the VM tries once more",
           {}};
 }
 
@@ -100,10 +100,15 @@ void vms_state::died(const std::string& id, const caf::error& reason) {
   if (!e.deaths.allow(self_->clock().now()))
     return give_up(id, "it died " + std::to_string(most_restarts + 1) + " times within " +
                            std::to_string(restart_span.count()) + " minutes");
-  e.stands = standing::returning;
-  e.view.operation = "restarting";
   const bool unborn = !e.creating.empty();
   end_operations(id, actor_died());
+  bring_back(id, unborn);
+}
+
+void vms_state::bring_back(const std::string& id, bool unborn) {
+  auto& e = vms_.at(id);
+  e.stands = standing::returning;
+  e.view.operation = "restarting";
   actor::ask(self_, around_.recall, recall_deadline, recall_atom::value, id)
       .then([this, id, unborn](const found_vm_ptr& found) { revive(id, *found, unborn); },
             [this, id](caf::error& why) { not_revived(id, actor::from_error(why)); });

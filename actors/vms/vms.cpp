@@ -240,6 +240,11 @@ void vms_state::changed(const vm_view& view) {
   }
 }
 
+void vms_state::heard(const vm::own_operation& own) {
+  if (const auto it = vms_.find(own.vm); it != vms_.end())
+    open_operation(it->second, own.op, own.what, {});
+}
+
 void vms_state::heard(const progress& news) { actor::tell(self_, around_.operations, news); }
 
 void vms_state::ended(const finished& end) {
@@ -289,8 +294,11 @@ void vms_state::spawn(entry& e, vm::record record, vm::recovery then) {
 
 expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
                                      const caf::strong_actor_ptr& from) {
-  if (const auto& e = vms_.at(id); e.stands == standing::over)
+  auto& e = vms_.at(id);
+  if (e.stands == standing::over && !around_.recall)
     return tl::unexpected(e.trouble);
+  if (e.stands == standing::over)
+    bring_back(id, {}); // somebody wants something of it: it gets another chance
   what.op = operations::new_operation_id();
   const auto asker = caf::actor_cast<client_actor>(from);
   return op_ticket{announce(id, what, asker), id};
@@ -299,11 +307,7 @@ expected<op_ticket> vms_state::order(const std::string& id, vm::order what,
 std::string vms_state::announce(const std::string& id, const vm::order& what,
                                 const client_actor& asker) {
   auto& e = vms_.at(id);
-  operations_[what.op] = id;
-  actor::tell(self_, around_.operations, operations::opening_atom::value,
-              operations::opening{what.op, "vm." + std::string(vm::to_string(what.what)),
-                                  e.view.name, asker,
-                                  caf::actor_cast<operations::runner_actor>(vms_actor(self_))});
+  open_operation(e, what.op, what.what, asker);
   const auto tell = [this, what](entry& to) {
     if (to.stands == standing::there)
       actor::tell(self_, to.actor, vm::order_atom::value, what);
@@ -320,6 +324,14 @@ std::string vms_state::announce(const std::string& id, const vm::order& what,
            e.view,
            {}});
   return what.op;
+}
+
+void vms_state::open_operation(const entry& e, const std::string& op, vm::verb what,
+                               const client_actor& asker) {
+  operations_[op] = e.view.id;
+  actor::tell(self_, around_.operations, operations::opening_atom::value,
+              operations::opening{op, "vm." + std::string(vm::to_string(what)), e.view.name, asker,
+                                  caf::actor_cast<operations::runner_actor>(vms_actor(self_))});
 }
 
 void vms_state::own(entry& e, const caf::strong_actor_ptr& who) {
@@ -347,6 +359,7 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](console_atom what, const std::string& ref) { return s.read<stream_ticket>(what, ref); },
       [&s](crash_atom, const std::string& ref) { return s.crash(ref); },
       [&s](const vm_view& view) { s.changed(view); },
+      [&s](const vm::own_operation& own) { s.heard(own); },
       [&s](const progress& news) { s.heard(news); },
       [&s](const finished& end) { s.ended(end); },
       [&s](census_atom) { return s.count(); },

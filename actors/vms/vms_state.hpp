@@ -39,10 +39,12 @@ public:
   caf::result<void> drain();
 
   void changed(const messages::vm_view& view);
+  void heard(const vm::own_operation& own);
   void heard(const messages::progress& news);
   void ended(const messages::finished& end);
   void look_after(const std::string& id);
   void stop_stale();
+  void stop_unused(const std::string& id);
   void gone(const caf::down_msg& down);
   caf::result<void> crash(const std::string& ref);
   roster call_the_roll() const;
@@ -65,6 +67,7 @@ private:
     std::vector<std::function<void(entry&)>> held; ///< done once it is there again, or over
   };
 
+  bool is_stale(const entry& e) const;
   expected<void> check_open() const;
   expected<vm::record> check(const messages::create_request& request) const;
   expected<void> check_name(const std::string& wished) const;
@@ -79,12 +82,15 @@ private:
                                       const caf::strong_actor_ptr& from);
   std::string announce(const std::string& id, const vm::order& what,
                        const messages::client_actor& asker);
+  void open_operation(const entry& e, const std::string& op, vm::verb what,
+                      const messages::client_actor& asker);
   void own(entry& e, const caf::strong_actor_ptr& who);
   void lost_client(const caf::actor_addr& who);
   void abandon(const std::string& id);
 
   // Supervision (supervision.cpp).
   void died(const std::string& id, const caf::error& reason);
+  void bring_back(const std::string& id, bool unborn);
   void end_operations(const std::string& id, const failure& why);
   void revive(const std::string& id, found_vm found, bool unborn);
   void not_revived(const std::string& id, const failure& why);

@@ -13,6 +13,7 @@ using messages::vm_view;
 struct heard {
   std::vector<std::string> stages;
   std::vector<finished> ends;
+  std::vector<vm::own_operation> own;
   vm_view last;
 };
 
@@ -21,6 +22,7 @@ struct conversation : stage {
   heard h;
   vm::vm_listener directory = keep(system.spawn([this]() -> vm::vm_listener::behavior_type {
     return {[this](const vm_view& v) { h.last = v; },
+            [this](const vm::own_operation& o) { h.own.push_back(o); },
             [this](const progress& p) { h.stages.push_back(p.stage); },
             [this](const finished& f) { h.ends.push_back(f); }};
   }));

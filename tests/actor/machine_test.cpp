@@ -12,7 +12,7 @@ struct workbench : stage {
   std::optional<work::pool> hands{1};
   vm::machine_room room;
   vm::machine_listener owner = keep(system.spawn([]() -> vm::machine_listener::behavior_type {
-    return {[](const image::note&) {}, [](const vm::machine_ended&) {}};
+    return {[](const image::note&) {}, [](const vm::machine_ended&) {}, [](vm::used_atom) {}};
   }));
 
   workbench() {

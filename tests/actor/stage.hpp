@@ -38,6 +38,7 @@ struct script {
   errc breaks_with = errc::operation_failed;
   unsigned times = 1000;       ///< how often it breaks
   std::set<std::string> hangs; ///< steps that do not answer until `abort`
+  bool in_use = false;         ///< commands run in the guest
 };
 
 struct machine_double : actor::state_base {
@@ -112,7 +113,8 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
           },
           [](messages::console_atom, const vm::record_ptr& r) {
             return messages::stream_ticket{"token", r->id.str(), 0};
-          }};
+          },
+          [s](vm::in_use_atom) { return s->in_use; }};
 }
 
 /// Images that are there at once, without a disk.

@@ -130,11 +130,36 @@ TEST_CASE_METHOD(supervised_town, "the sixth death within ten minutes is the las
                     caf::after(0s) >> [] { FAIL("no answer"); });
     return why;
   };
-  CHECK_THAT(refused(begin_atom::value, verb_request{"start", "otter"}),
-             Catch::Contains("died 6 times"));
   CHECK_THAT(refused(exec_atom::value, exec_request{"otter", {"true"}, {}, {}}),
              Catch::Contains("died 6 times"));
   CHECK(state_of("heron") == "running");
+}
+
+TEST_CASE_METHOD(supervised_town, "a VM that was given up can be stopped, started and deleted") {
+  for (const auto* verb : {"stop", "restart", "delete"}) {
+    supervised_town t;
+    t.create("otter");
+    for (int i = 0; i < 6; ++i)
+      t.kill(t.made.back());
+    REQUIRE(t.state_of("otter") == "error");
+    t.order(verb, "otter");
+    CHECK(code_of(t.ends.back()) == errc::none);
+    CHECK(t.state_of("otter") == (std::string(verb) == "delete" ? "not there"
+                                  : std::string(verb) == "stop" ? "stopped"
+                                                                : "running"));
+  }
+}
+
+TEST_CASE_METHOD(supervised_town, "what a VM does by itself after a crash is an operation, too") {
+  create("otter");
+  s.hangs = {"shutdown"};
+  order("stop", "otter");
+  kill(made.front());
+  CHECK(state_of("otter") == "stopped");
+  const auto swept = std::any_of(lines.begin(), lines.end(), [](const auto& line) {
+    return line.find("vm.sweep") != std::string::npos;
+  });
+  CHECK(swept);
 }
 
 TEST_CASE_METHOD(supervised_town, "deaths that lie apart are no reason to give up") {

@@ -343,6 +343,28 @@ TEST_CASE_METHOD(town, "a VM that nobody makes use of is stopped after a while")
   CHECK(named("heron").state == "running");
 }
 
+TEST_CASE_METHOD(town, "a VM in which a command runs is not stopped, however long it takes") {
+  stale_after = 10min;
+  open({});
+  begin(good("otter"));
+  s.in_use = true;
+  scheduler.advance_time(11min);
+  scheduler.run();
+  CHECK(named("otter").state == "running");
+  s.in_use = false;
+  std::this_thread::sleep_for(2ms);                // uses are told apart by the wall clock
+  client->send(made.back(), vm::used_atom::value); // its end
+  scheduler.run();
+  for (int i = 0; i < 9; ++i) {
+    scheduler.advance_time(1min);
+    scheduler.run();
+  }
+  CHECK(named("otter").state == "running");
+  scheduler.advance_time(2min);
+  scheduler.run();
+  CHECK(named("otter").state == "stopped");
+}
+
 TEST_CASE_METHOD(town, "figures, ports, health and console are answered while a start hangs") {
   s.hangs = {"hello"};
   begin(good("otter"));

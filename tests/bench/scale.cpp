@@ -151,28 +151,55 @@ void bench_curve(talker& t) {
   t.settle(0);
 }
 
-// Requests of one connection while another one makes and deletes VMs as fast as it can.
-void bench_storm(talker& busy, talker& calm) {
-  figures took;
-  std::size_t next = 50'000, end = 50'000;
-  while (took.size() < requests) {
-    busy.step();
-    while (busy.outstanding() < at_once) {
-      if (next - end < at_once)
-        busy.create(next++);
+/// Makes and deletes VMs, so many at once, as fast as it can.
+class storm {
+public:
+  explicit storm(talker& t) : talker_(t) {}
+
+  void keep_up() {
+    talker_.step();
+    while (talker_.outstanding() < at_once) {
+      if (next_ - end_ < at_once)
+        talker_.create(next_++);
       else
-        busy.verb("delete", end++);
+        talker_.verb("delete", end_++);
     }
+  }
+  void calm() {
+    talker_.settle(0);
+    for (; end_ < next_; ++end_)
+      talker_.verb("delete", end_);
+    talker_.settle(0);
+  }
+
+private:
+  talker& talker_;
+  std::size_t next_ = 50'000, end_ = 50'000;
+};
+
+void bench_storm(test::home& h, talker& busy, talker& calm) {
+  storm wind(busy);
+  figures took;
+  while (took.size() < requests) {
+    wind.keep_up();
     const auto begun = clock::now();
     if (const auto shown = calm.client().show("v10000"); !shown)
       give_up(describe(shown.error()));
     took.push_back(ms_since(begun));
   }
-  busy.settle(0);
-  for (; end < next; ++end)
-    busy.verb("delete", end);
-  busy.settle(0);
   print_row("a request in a storm [ms]", "-", tail(took), "", "p99 <= 5");
+  pairs whole;
+  const auto list = h.command({"vm", "list"});
+  const test::program floor{{test::bin("banger_floor")}, h.env};
+  for (int i = 0; i < 3 * rounds; ++i) {
+    wind.keep_up();
+    whole.floor.push_back(time_of(floor));
+    wind.keep_up();
+    whole.ours.push_back(time_of(list));
+  }
+  wind.calm();
+  print_row("vm list in a storm, over a program of its libraries [ms]", spread(whole.floor),
+            spread(whole.ours), text("x %.1f", median(whole.ours) / median(whole.floor)), "<= x 2");
 }
 
 void bench_lists(test::home& none, test::home& full) {
@@ -214,7 +241,7 @@ void bench_scale() {
     print_row("RSS for each of 200 VMs [KiB]", "-",
               text("%.1f", (rss() - before) / static_cast<double>(many)), "", "<= 64");
     talker calm(h);
-    bench_storm(t, calm);
+    bench_storm(h, t, calm);
   }
   bench_lists(none, h);
   bench_starts(h);

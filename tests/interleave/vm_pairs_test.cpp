@@ -50,7 +50,8 @@ public:
     store_ = s.spawn(ledger_behavior, &w_);
     machine_ = s.spawn(host_behavior, &w_);
     directory_ = s.spawn([this]() -> vm::vm_listener::behavior_type {
-      return {[this](const messages::vm_view& v) { hear(v); }, [](const messages::progress&) {},
+      return {[this](const messages::vm_view& v) { hear(v); }, [](const vm::own_operation&) {},
+              [](const messages::progress&) {},
               [this](const messages::finished& f) { ++ends_[f.op]; }};
     });
     vm_ = vm::spawn_vm(s, prepared(w_, fit_state(first)), store_, machine_, w_.steps, "/vms",

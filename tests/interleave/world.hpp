@@ -171,7 +171,8 @@ host_behavior(vm::machine_actor::stateful_pointer<host_double> self, world* w) {
           [](messages::health_atom, const vm::record_ptr&) { return messages::vm_health{}; },
           [](messages::console_atom, const vm::record_ptr& r) {
             return messages::stream_ticket{"token", r->id.str(), 0};
-          }};
+          },
+          [](vm::in_use_atom) { return false; }};
 }
 
 inline store::store_actor::behavior_type ledger_behavior(store::store_actor::pointer self,

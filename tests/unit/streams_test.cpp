@@ -131,6 +131,7 @@ TEST_CASE("a client that goes away ends its command in the guest") {
   fake_machine m(h.loop);
   m.agent->hello();
   opened s(h, m);
+  CHECK(m.events.next<event::in_use>()->now);
   opened other(h, m);
   s.client.fd.reset();
   const auto close = m.agent->expect(frame_type::close);
@@ -140,6 +141,7 @@ TEST_CASE("a client that goes away ends its command in the guest") {
   other.client.send(frame_type::close, 1);
   CHECK(m.agent->expect(frame_type::close).head.session == other.session);
   CHECK_FALSE(other.client.receive());
+  CHECK_FALSE(m.events.next<event::in_use>()->now); // told once, at the last one's end
 }
 
 TEST_CASE("the end of the machine or of its channel ends every stream with the reason") {

@@ -51,6 +51,21 @@ expected<std::string> chosen_key(const fs::path& key) {
   return line;
 }
 
+// The private half comes into its place last: where it is, both are, whenever we were killed.
+expected<void> make_key(const fs::path& key) {
+  storage::scrap secret(key.string() + ".tmp"), open(key.string() + ".tmp.pub");
+  std::error_code ignored;
+  for (const auto* left : {&secret, &open})
+    fs::remove(left->path(), ignored);
+  const storage::command make{{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "banger", "-f",
+                               secret.path().string()}};
+  if (auto made = storage::run(make); !made)
+    return tl::unexpected(made.error());
+  if (auto ok = open.publish(key.string() + ".pub"); !ok)
+    return ok;
+  return secret.publish(key);
+}
+
 } // namespace
 
 expected<std::string> ensure_ssh_key(const folders& where, const std::optional<fs::path>& chosen) {
@@ -61,12 +76,9 @@ expected<std::string> ensure_ssh_key(const folders& where, const std::optional<f
     return tl::unexpected(ok.error());
   const auto key = folder / "id_ed25519";
   std::error_code ignored;
-  if (!fs::exists(key, ignored)) {
-    storage::command make{
-        {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "banger", "-f", key.string()}};
-    if (auto made = storage::run(make); !made)
+  if (!fs::exists(key, ignored))
+    if (auto made = make_key(key); !made)
       return tl::unexpected(made.error());
-  }
   return read_public_key(key);
 }
 

@@ -1,4 +1,5 @@
 // bangerd. Reads as a table of contents: what is prepared, who lives, who is told, how it ends.
+#include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
 #include "actors/daemon/options.hpp"
 #include "actors/gateway/gateway.hpp"
@@ -294,6 +295,14 @@ void halt_on_signal(io::reactor& loop, int signals, const gateway::system_actor&
   });
 }
 
+// As after a signal: what nobody can reach any more, the next daemon takes over.
+std::unique_ptr<door_watch> halt_without_sockets(io::reactor& loop, const folders& where,
+                                                 const gateway::system_actor& itself) {
+  return std::make_unique<door_watch>(
+      loop, std::vector{daemon_socket(where), stream_socket(where)},
+      [itself] { actor::tell_from_outside(itself, messages::halt_atom::value); });
+}
+
 // Its socket is taken away in the reactor's thread.
 void close_streams(house& h) {
   h.streams.reset();
@@ -319,12 +328,14 @@ int serve(options o, const unique_fd& signals) {
   if (!server)
     return give_up(o, server.error());
   halt_on_signal(h.loop, signals.get(), r.itself);
+  auto watch = halt_without_sockets(h.loop, g->where, r.itself);
   log::info({}, "started",
             {{"version", this_build().version}, {"hypervisor", g->found.hypervisor}});
   announce(o, "ready");
   self->receive([](leave_atom) {});
   // Everything that lasts is committed by now, and VMs do not need us: the sockets and the locks
   // go, then the process ends at once, without taking the actors apart.
+  watch.reset();
   log::info({}, "left");
   { const auto closing = std::move(*server); }
   close_streams(h);

@@ -143,11 +143,18 @@ expected<void> kill_and_wait(const process_id& process, int deadline_ms) {
   return signal_and_wait(process, SIGKILL, 0, deadline_ms);
 }
 
+namespace {
+
+std::string folder_name(const fs::path& file) { return file.parent_path().filename().string(); }
+
+} // namespace
+
 expected<void> write_record(const fs::path& file, const process_record& record) {
   const fs::path fresh = file.string() + ".new";
   std::ostringstream text;
   text << "pid " << record.process.pid << "\nstart_time " << record.process.start_time
-       << "\nboot_id " << record.process.boot_id << "\nconfinement " << record.confinement << '\n';
+       << "\nboot_id " << record.process.boot_id << "\nconfinement " << record.confinement
+       << "\nfolder " << folder_name(file) << '\n';
   const auto bytes = text.str();
   unique_fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   const auto size = static_cast<ssize_t>(bytes.size());
@@ -173,6 +180,12 @@ expected<process_record> read_record(const fs::path& file) {
   if (!in || !good || word != "confinement" || record.process.pid == 0)
     return fail(errc::corrupted, file.string() + " does not name a process");
   std::getline(in >> std::ws, record.confinement);
+  std::string folder;
+  if (!(in >> word)) // an earlier build did not say more
+    return record;
+  if (word != "folder" || !std::getline(in >> std::ws, folder) || folder != folder_name(file))
+    return fail(errc::corrupted, file.string() + " was written for another folder",
+                "it belongs to " + (folder.empty() ? "none" : folder));
   return record;
 }
 

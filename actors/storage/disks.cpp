@@ -267,6 +267,16 @@ expected<void> copy_data(int from, int to, const fs::path& file) {
   }
 }
 
+// One maker at a time: of two that work on the same temporary file one would still write into what
+// the other has published.
+expected<void> make_blank(const fs::path& blank, std::uint64_t bytes, const std::stop_token& stop) {
+  const auto lock = lock_file(blank.parent_path() / "blanks.lock", stop);
+  if (!lock)
+    return tl::unexpected(lock.error());
+  std::error_code none;
+  return fs::exists(blank, none) ? expected<void>() : make_work_disk(blank, bytes, stop);
+}
+
 expected<void> copy_blank(const fs::path& blank, const fs::path& file, std::uint64_t bytes) {
   if (auto free = refuse_existing(file); !free)
     return free;
@@ -289,7 +299,7 @@ expected<void> make_work_disk(const fs::path& file, std::uint64_t bytes, const f
   const auto blank = blanks / ("work-" + std::to_string(bytes) + ".img");
   std::error_code why;
   fs::create_directories(blanks, why);
-  if (fs::exists(blank, why) || make_work_disk(blank, bytes, stop) || fs::exists(blank, why))
+  if (fs::exists(blank, why) || make_blank(blank, bytes, stop))
     if (copy_blank(blank, file, bytes))
       return {};
   // Without the shortcut, then; its error is the one that counts.

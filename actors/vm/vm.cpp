@@ -153,10 +153,11 @@ void vm_state::recover(recovery what) {
         .then([] {},
               [this](caf::error& error) {
                 const auto why = actor::from_error(error);
+                if (why.code == errc::not_found)
+                  return hear(machine_ended{describe(why), {}});
                 // It lives, but nobody can speak to it: better ended than forgotten.
-                if (why.code != errc::not_found)
-                  return go(verb::sweep);
-                hear(machine_ended{describe(why), {}});
+                log::failed({.vm = vm_->id.str()}, "machine_not_taken_over", why);
+                go(verb::sweep);
               });
   }
 }

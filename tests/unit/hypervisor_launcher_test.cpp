@@ -193,6 +193,28 @@ TEST_CASE("a process is written down before it runs") {
   CHECK(recorded_process(folder.path()).error().code == errc::corrupted);
 }
 
+TEST_CASE(
+    "lesson 27: what a process file says is believed only whole, and only of its own folder") {
+  const scratch_folder folder, another;
+  auto machine = open_launcher()->launch(program(folder, {"sleep", "60"}));
+  REQUIRE(machine);
+  const auto own = content(folder.path() / identity_file);
+  for (std::size_t size = 0; size < own.size(); ++size) {
+    folder.file(identity_file, own.substr(0, size));
+    if (const auto read = recorded_process(folder.path())) {
+      INFO(own.substr(0, size));
+      CHECK(read->start_time == machine->process.start_time);
+      CHECK(read->boot_id == machine->process.boot_id);
+    }
+  }
+  another.file(identity_file, own);
+  CHECK(recorded_process(another.path()).error().code == errc::corrupted);
+  // As builds before 0.2 wrote it.
+  folder.file(identity_file, own.substr(0, own.find("folder ")));
+  CHECK(recorded_process(folder.path()));
+  CHECK(kill_and_wait(machine->process, 10'000));
+}
+
 TEST_CASE("a process lives until it is killed, and is itself only with its start time") {
   const scratch_folder folder;
   auto machine = open_launcher()->launch(program(folder, {"sleep", "60"}));

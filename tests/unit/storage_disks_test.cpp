@@ -4,8 +4,12 @@
 #include "messages/base/names.hpp"
 #include "tests/unit/storage_scratch.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <iostream>
 #include <sys/mount.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace banger;
@@ -13,6 +17,7 @@ using namespace banger::storage;
 using banger::test::code;
 using banger::test::names_in;
 using banger::test::put;
+using banger::test::slurp;
 using banger::test::why;
 namespace fs = std::filesystem;
 
@@ -43,6 +48,15 @@ struct small_disk : test::scratch {
     if (mounted)
       ::umount2(top().c_str(), MNT_DETACH);
   }
+};
+
+/// Programs there are found before those of the host.
+struct first_in_path {
+  std::string before = std::getenv("PATH");
+  explicit first_in_path(const fs::path& folder) {
+    ::setenv("PATH", (folder.string() + ":" + before).c_str(), 1);
+  }
+  ~first_in_path() { ::setenv("PATH", before.c_str(), 1); }
 };
 
 } // namespace
@@ -143,11 +157,39 @@ TEST_CASE("a work disk that is copied from a blank one is like one that was made
     CHECK(checked->status == 0);
     CHECK(output({"debugfs", "-R", "stat /", s / name}).find("Mode:  0700") != std::string::npos);
   }
-  CHECK(names_in(blanks) == std::vector<std::string>{"work-104857600.img"});
+  auto kept = names_in(blanks);
+  std::sort(kept.begin(), kept.end());
+  CHECK(kept == std::vector<std::string>{"blanks.lock", "work-104857600.img"});
   CHECK(code(make_work_disk(s / "a", 100 * MiB, blanks)) == errc::already_exists);
   // Whatever is wrong with blank disks, there is a way without.
   put(s / "file", "");
   CHECK(make_work_disk(s / "c", 100 * MiB, s / "file"));
+}
+
+TEST_CASE(
+    "lesson 21: of many who want a blank disk at once one makes it, and all copies are sound") {
+  const test::scratch s;
+  const auto real = find_program("mke2fs");
+  put(s / "bin/mke2fs", "#!/bin/sh\necho once >> " + (s / "calls").string() + "\nsleep 0.3\nexec " +
+                            real.string() + " \"$@\"\n");
+  fs::permissions(s / "bin/mke2fs", fs::perms::owner_all);
+  const first_in_path slow(s / "bin");
+  std::array<expected<void>, 6> made;
+  {
+    std::vector<std::jthread> makers;
+    for (std::size_t i = 0; i < made.size(); ++i)
+      makers.emplace_back([&s, &made, i] {
+        made.at(i) = make_work_disk(s / std::to_string(i), 100 * MiB, s / "blanks");
+      });
+  }
+  CHECK(slurp(s / "calls") == "once\n");
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    INFO("disk " << i << ": " << why(made.at(i)));
+    REQUIRE(made.at(i));
+    const auto checked = run_any({.argv = {"e2fsck", "-fn", s / std::to_string(i)}});
+    REQUIRE(checked);
+    CHECK(checked->status == 0);
+  }
 }
 
 TEST_CASE("a disk that is there is not made again") {

@@ -1,5 +1,6 @@
 #include "actors/storage/files.hpp"
 
+#include "messages/base/names.hpp"
 #include "tests/unit/storage_scratch.hpp"
 
 #include <atomic>
@@ -22,6 +23,30 @@ TEST_CASE("a file is written whole, with its mode, and replaces the old one") {
   CHECK(slurp(s / "f") == "two");
   CHECK(fs::status(s / "f").permissions() == static_cast<fs::perms>(0640));
   CHECK(names_in(s.top()) == std::vector<std::string>{"f"});
+}
+
+TEST_CASE(
+    "lesson 19: whoever reads a file while it is replaced finds the old or the new one, whole") {
+  const test::scratch s;
+  const std::string one(100'000, '1'), two(150'000, '2');
+  REQUIRE(write_file(s / "f", one));
+  std::atomic<bool> done = false;
+  std::jthread writer([&] {
+    for (int i = 0; i < 300; ++i)
+      if (!write_file(s / "f", i % 2 == 0 ? two : one))
+        return;
+    done = true;
+  });
+  unsigned seen = 0, torn = 0;
+  do {
+    const auto read = read_file(s / "f", GiB);
+    ++seen;
+    torn += read && (*read == one || *read == two) ? 0 : 1;
+  } while (!done && torn == 0);
+  writer.join();
+  CHECK(done);
+  CHECK(seen > 1);
+  CHECK(torn == 0);
 }
 
 TEST_CASE("a file that cannot be written leaves nothing") {

@@ -275,7 +275,7 @@ void machine_state::heard_end(const std::string& last_lines) {
   const auto waited_for = waits_for_;
   if (waited_for == waiting::exit)
     return finish({});
-  if (waited_for != waiting::nothing)
+  if (waited_for != waiting::nothing && waited_for != waiting::image)
     finish_with_evidence(errc::operation_failed, ended_unasked);
   // The end of a start is told by its step; that of a VM which is running already, by itself.
   if (waited_for == waiting::nothing || waited_for == waiting::booted)

@@ -100,9 +100,11 @@ caf::result<stream_ticket> vm_state::open(const Request& request) {
 template caf::result<stream_ticket> vm_state::open(const exec_request&);
 template caf::result<stream_ticket> vm_state::open(const attach_request&);
 
+// An operation that runs keeps it at its end; a delete must not have its row come back.
 void vm_state::touch() {
   hear_use();
-  keep();
+  if (queue_.empty())
+    keep();
 }
 
 void vm_state::hear_use() {

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using namespace messages;
 
 constexpr std::size_t most_vms = 10'000;
-constexpr auto catalogue_deadline = 10s;
+constexpr auto catalogue_deadline = 10s, show_deadline = 10s;
 
 namespace {
 
@@ -160,7 +160,16 @@ caf::result<vm_detail> vms_state::show(const std::string& ref) {
   const auto& e = vms_.at(*id);
   if (e.stands != standing::there)
     return known_of(e);
-  return self_->delegate(e.actor, show_atom::value);
+  auto answer = self_->make_response_promise<vm_detail>();
+  actor::ask(self_, e.actor, show_deadline, show_atom::value)
+      .then([answer](const vm_detail& d) mutable { answer.deliver(d); },
+            [answer](caf::error& why) mutable { // it ended with its VM before it heard of this
+              auto f = actor::from_error(why);
+              if (f.code == errc::disconnected)
+                f = {errc::not_found, "the VM was deleted", {}, {}, {}};
+              answer.deliver(actor::to_error(f));
+            });
+  return answer;
 }
 
 // To a VM's actor; once it is there again, if it is being made again.

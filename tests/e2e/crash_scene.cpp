@@ -110,6 +110,7 @@ void scene::prepare(const trial& t, const std::string& failpoint) {
     banger(t.before[i]);
     CHECK(daemon_died());
   }
+  before_ = hypervisors();
   end_daemon();
   env[failpoint_variable] = failpoint;
   if (t.command.empty()) {
@@ -138,21 +139,37 @@ pid_t scene::daemon_stopped(child* client) {
   return stopped() ? daemon_ : -1;
 }
 
+// One in error keeps its traces; of one that could not be deleted less may be left.
+void scene::look_at(const json& vm, listing& now) const {
+  const auto id = vm.at("id").get<std::string>(), state_now = vm.at("state").get<std::string>();
+  const auto bytes = vm.at("disk_bytes").get<std::uint64_t>();
+  now.all.insert(id);
+  now.rows.insert(id + " " + vm.at("name").get<std::string>() + " " + state_now + " " +
+                  std::to_string(vm.at("memory_mib").get<std::uint64_t>()) + " " +
+                  std::to_string(bytes));
+  if (state_now == "running")
+    now.running.insert(id);
+  if (vm.at("operation") != "" || vm.at("queued") != 0)
+    now.wrong.push_back(id + " is busy: " + vm.at("operation").get<std::string>());
+  for (const auto& file : names_in(state() / "vms" / id))
+    if (state_now == "stopped" && file.ends_with(".sock"))
+      now.wrong.push_back(id + " is " + state_now + " and has " + file);
+  std::error_code none;
+  const auto real = fs::file_size(state() / "vms" / id / "work.img", none);
+  if (none ? state_now != "error" : real != bytes)
+    now.wrong.push_back(id + " has a disk of " + std::to_string(bytes) + ", but its file has " +
+                        (none ? none.message() : std::to_string(real)));
+}
+
 scene::listing scene::look() {
   listing now;
   state_ = gone;
   for (const auto& vm : list()) {
-    const auto id = vm.at("id").get<std::string>(), state_now = vm.at("state").get<std::string>();
-    now.all.insert(id);
-    if (state_now == "running")
-      now.running.insert(id);
-    if (vm.at("name") == "x")
-      state_ = state_now;
-    if (vm.at("operation") != "" || vm.at("queued") != 0)
-      now.wrong.push_back(id + " is busy: " + vm.at("operation").get<std::string>());
-    for (const auto& file : names_in(state() / "vms" / id))
-      if (state_now == "stopped" && file.ends_with(".sock")) // one in error keeps its traces
-        now.wrong.push_back(id + " is " + state_now + " and has " + file);
+    look_at(vm, now);
+    if (vm.at("name") != "x")
+      continue;
+    state_ = vm.at("state");
+    sizes_ = {vm.at("memory_mib"), vm.at("disk_bytes")};
   }
   return now;
 }
@@ -174,25 +191,40 @@ void scene::compare_host(listing& now) const {
 
 void scene::compare_database(listing& now) const {
   const auto file = state() / "state.db";
-  const auto ids = read_column(file, "SELECT id FROM vms");
-  if (std::set<std::string>(ids.begin(), ids.end()) != now.all)
-    now.wrong.push_back("rows " + join({ids.begin(), ids.end()}) + " but VMs " + join(now.all));
+  const auto found = read_column(
+      file, "SELECT id || ' ' || name || ' ' || state || ' ' || json_extract(spec_json, "
+            "'$.memory_mib') || ' ' || json_extract(spec_json, '$.disk_bytes') FROM vms");
+  if (const std::set<std::string> recorded(found.begin(), found.end()); recorded != now.rows)
+    now.wrong.push_back("rows " + join(recorded) + " but VMs " + join(now.rows));
   for (const auto& rest : read_column(file, "SELECT vm || ' ' || verb FROM journal"))
     now.wrong.push_back("journal: " + rest);
 }
 
-std::vector<std::string> scene::disagreements(const std::vector<std::string>& allowed) {
-  auto now = look();
-  if (std::find(allowed.begin(), allowed.end(), state_) == allowed.end())
+void scene::compare_ends(listing& now, const ends& allowed) {
+  const auto has = [](const auto& all, const auto& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  if (!has(allowed.states, state_))
     now.wrong.push_back("the VM is '" + state_ + "'");
   if (state_ == "error" && show("x").at("last_error") == "")
     now.wrong.emplace_back("an error without a reason");
+  if (state_ != gone && !has(allowed.made_of, sizes_))
+    now.wrong.push_back("the VM has " + std::to_string(sizes_.memory_mib) + " MiB, a disk of " +
+                        std::to_string(sizes_.disk_bytes));
+  for (const auto pid : hypervisors())
+    if (!allowed.may_live_on && has(before_, pid))
+      now.wrong.push_back("an old hypervisor lives: " + std::to_string(pid));
+}
+
+std::vector<std::string> scene::disagreements(const ends& allowed) {
+  auto now = look();
+  compare_ends(now, allowed);
   compare_host(now);
   compare_database(now);
   return now.wrong;
 }
 
-std::string scene::reconcile(const std::vector<std::string>& allowed) {
+std::string scene::reconcile(const ends& allowed) {
   end_daemon();
   own_.reset();
   env.erase(failpoint_variable);
@@ -209,7 +241,7 @@ void scene::clear() {
   for (const auto& vm : list())
     CHECK(banger({"vm", "delete", vm.at("id").get<std::string>()}).status == 0);
   std::vector<std::string> left;
-  eventually([&] { return (left = disagreements({gone})).empty(); });
+  eventually([&] { return (left = disagreements({{gone}})).empty(); });
   for (const auto& what : left)
     FAIL_CHECK("after the delete: " << what);
   CHECK(names_in(state() / "vms").empty());

@@ -31,9 +31,9 @@ public:
   std::size_t failures_logged() const;
 
   /// Lets a daemon without failpoints look at it all; every disagreement between what it says, its
-  /// database, its folders and the processes fails the test, and so does any other state of `x`
-  /// than these, or an error without a reason. The state.
-  std::string reconcile(const std::vector<std::string>& allowed);
+  /// database, its folders, the size of its disks and the processes fails the test, and so does any
+  /// other end of `x` than these, or an error without a reason. The state.
+  std::string reconcile(const ends& allowed);
   /// Deletes what is there; nothing may be left of it.
   void clear();
 
@@ -44,18 +44,23 @@ public:
 private:
   struct listing {
     std::set<std::string> all, running; ///< ids
+    std::set<std::string> rows;         ///< as the database should have them
     std::vector<std::string> wrong;
   };
   listing look();
+  void look_at(const json& vm, listing& now) const;
   void compare_host(listing& now) const;
   void compare_database(listing& now) const;
-  std::vector<std::string> disagreements(const std::vector<std::string>& allowed);
+  void compare_ends(listing& now, const ends& allowed);
+  std::vector<std::string> disagreements(const ends& allowed);
   void end_daemon();
   pid_t find_daemon() const;
 
   std::unique_ptr<test::child> own_; ///< a daemon that no client started
   pid_t daemon_ = -1;                ///< the armed one
+  std::vector<pid_t> before_;        ///< hypervisors that the verb found
   std::string state_;
+  sizes sizes_;
 };
 
 } // namespace banger::crash

@@ -294,6 +294,6 @@ TEST_CASE("two hundred VMs in a storm of verbs do what the rules say and leave n
   CHECK(after.rss_kib <= before.rss_kib + rss_bound_kib);
   CHECK(home.hypervisors().empty());
   CHECK(home.daemon_pid() == daemon);
-  home.reconcile({crash::gone});
+  home.reconcile({{crash::gone}});
   home.clear();
 }

@@ -77,6 +77,8 @@ void each_commit(scene& s, verb v, std::string_view mishap, Try try_it) {
       INFO(banger::vm::to_string(v) << ": " << failpoint);
       s.prepare(t, failpoint);
       const bool reached = try_it(t);
+      if (mishap == "fail")
+        s.compare_disks();
       s.reconcile(!reached ? done(t) : mishap == "kill" ? whole(t) : not_stored(v, t));
       s.clear();
       if (!reached) {

@@ -142,11 +142,10 @@ pid_t scene::daemon_stopped(child* client) {
 // One in error keeps its traces; of one that could not be deleted less may be left.
 void scene::look_at(const json& vm, listing& now) const {
   const auto id = vm.at("id").get<std::string>(), state_now = vm.at("state").get<std::string>();
-  const auto bytes = vm.at("disk_bytes").get<std::uint64_t>();
   now.all.insert(id);
   now.rows.insert(id + " " + vm.at("name").get<std::string>() + " " + state_now + " " +
                   std::to_string(vm.at("memory_mib").get<std::uint64_t>()) + " " +
-                  std::to_string(bytes));
+                  std::to_string(vm.at("disk_bytes").get<std::uint64_t>()));
   if (state_now == "running")
     now.running.insert(id);
   if (vm.at("operation") != "" || vm.at("queued") != 0)
@@ -154,11 +153,25 @@ void scene::look_at(const json& vm, listing& now) const {
   for (const auto& file : names_in(state() / "vms" / id))
     if (state_now == "stopped" && file.ends_with(".sock"))
       now.wrong.push_back(id + " is " + state_now + " and has " + file);
+  if (const auto wrong = wrong_disk(vm); !wrong.empty())
+    now.wrong.push_back(wrong);
+}
+
+std::string scene::wrong_disk(const json& vm) const {
+  const auto id = vm.at("id").get<std::string>();
+  const auto bytes = vm.at("disk_bytes").get<std::uint64_t>();
   std::error_code none;
   const auto real = fs::file_size(state() / "vms" / id / "work.img", none);
-  if (none ? state_now != "error" : real != bytes)
-    now.wrong.push_back(id + " has a disk of " + std::to_string(bytes) + ", but its file has " +
-                        (none ? none.message() : std::to_string(real)));
+  if (none ? vm.at("state") == "error" : real == bytes)
+    return {};
+  return id + " has a disk of " + std::to_string(bytes) + ", but its file has " +
+         (none ? none.message() : std::to_string(real));
+}
+
+void scene::compare_disks() {
+  for (const auto& vm : list())
+    if (const auto wrong = wrong_disk(vm); !wrong.empty())
+      FAIL_CHECK(wrong);
 }
 
 scene::listing scene::look() {

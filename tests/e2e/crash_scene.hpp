@@ -34,6 +34,8 @@ public:
   /// database, its folders, the size of its disks and the processes fails the test, and so does any
   /// other end of `x` than these, or an error without a reason. The state.
   std::string reconcile(const ends& allowed);
+  /// The daemon that lives says what is: the disks are as long as it tells.
+  void compare_disks();
   /// Deletes what is there; nothing may be left of it.
   void clear();
 
@@ -49,6 +51,7 @@ private:
   };
   listing look();
   void look_at(const json& vm, listing& now) const;
+  std::string wrong_disk(const json& vm) const;
   void compare_host(listing& now) const;
   void compare_database(listing& now) const;
   void compare_ends(listing& now, const ends& allowed);

@@ -196,6 +196,7 @@ void vm_state::exchange_with(record& target) {
 void vm_state::conclude() {
   auto& op = queue_.front();
   op.first_error->operation = op.wanted.op;
+  op.target.reset();
   const auto after = after_failure(*vm_, op.wanted.what, *op.first_error);
   if (after.now == state::error)
     vm_->last_error = describe(*op.first_error);
@@ -209,9 +210,13 @@ void vm_state::commit(bool gone) {
     auto& failed = queue_.front();
     if (!failed.first_error)
       failed.first_error = actor::from_error(why);
-    if (failed.target)
-      exchange_with(*failed.target);
-    committed(gone);
+    if (!failed.target)
+      return committed(gone);
+    exchange_with(*failed.target);
+    if (failed.todo.steps.empty())
+      return committed(gone);
+    failed.at = failed.todo.steps.size() - 1;
+    roll_back(0);
   };
   if (gone)
     actor::ask(self_, around_.store, store_deadline, store::erase_atom::value, vm_->id.str())

@@ -39,12 +39,23 @@ request new_bridge(const bridge_name& bridge, const ipv4_net& net) {
   // Otherwise it has the lowest MAC of its ports, and guests would lose their gateway when it
   // changes.
   r.bytes(IFLA_ADDRESS, mac_address::of(net.host()).bytes);
+  r.nest(IFLA_LINKINFO, [](request& info) { info.text(IFLA_INFO_KIND, "bridge"); });
+  return r;
+}
+
+/// Brings the bridge up, too.
+request settings(int index) {
+  auto r = request::link(RTM_NEWLINK, 0, index, true);
   r.nest(IFLA_LINKINFO, [](request& info) {
     info.text(IFLA_INFO_KIND, "bridge");
     info.nest(IFLA_INFO_DATA, [](request& data) {
       data.u32(IFLA_BR_STP_STATE, 0);
       data.u32(IFLA_BR_FORWARD_DELAY, 0);
       data.u8(IFLA_BR_MCAST_SNOOPING, 0);
+      // LLDP goes past every filter: a guest must not teach the bridge another one's MAC with it.
+      constexpr auto no_ll_learn = std::uint32_t{1} << BR_BOOLOPT_NO_LL_LEARN;
+      const br_boolopt_multi options{no_ll_learn, no_ll_learn};
+      data.put(IFLA_BR_MULTI_BOOLOPT, &options, sizeof options);
     });
   });
   return r;
@@ -99,11 +110,9 @@ expected<void> links::ensure_bridge(const bridge_name& bridge, const ipv4_net& n
     return make_bridge(bridge, net);
   if (auto ok = check_address(bridge, **link, net); !ok)
     return ok;
-  if ((*link)->up)
-    return {};
-  std::vector<request> up;
-  up.push_back(request::link(RTM_NEWLINK, 0, (*link)->index, true));
-  return socket_.must("cannot bring the bridge " + bridge.str() + " up", std::move(up));
+  std::vector<request> set;
+  set.push_back(settings((*link)->index));
+  return socket_.must("cannot set the bridge " + bridge.str() + " up", std::move(set));
 }
 
 // Made and not finished: a daemon that was killed in between finds it without an address, and adds
@@ -122,7 +131,7 @@ expected<void> links::make_bridge(const bridge_name& bridge, const ipv4_net& net
   std::vector<request> finish;
   finish.push_back(std::move(request::link(RTM_NEWLINK, 0, index).without_ipv6_address()));
   finish.push_back(new_address(index, net));
-  finish.push_back(request::link(RTM_NEWLINK, 0, index, true));
+  finish.push_back(settings(index));
   auto finished = socket_.must(what, std::move(finish));
   if (!finished) {
     std::vector<request> undo;

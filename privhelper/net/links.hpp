@@ -37,9 +37,10 @@ public:
   static expected<links> open();
 
   /// A bridge that is up and has exactly one IPv4 address, the network's host address. Made if it
-  /// is not there: with a MAC of its own that does not change with its ports, without IPv6 address,
-  /// spanning tree and delays. One that is there is used; only a missing address is added.
-  /// `already_exists`: a link of this name has another IPv4 address, or is no bridge.
+  /// is not there: with a MAC of its own that does not change with its ports, and without IPv6
+  /// address. One that is there is used, with a missing address added. No spanning tree, no delays,
+  /// and nothing is learned from frames of the link layer's own. `already_exists`: a link of this
+  /// name has another IPv4 address, or is no bridge.
   expected<void> ensure_bridge(const bridge_name& bridge, const ipv4_net& net);
 
   /// Success if there is none. `busy`: it still has ports. `already_exists`: it is no bridge.

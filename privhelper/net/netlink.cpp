@@ -69,24 +69,25 @@ void request::append(const void* from, std::size_t size) {
   sure(nlmsg_append(message_.get(), const_cast<void*>(from), size, NLMSG_ALIGNTO));
 }
 
-request& request::text(int attribute, std::string_view value) {
-  sure(nla_put_string(message_.get(), attribute, std::string(value).c_str()));
+request& request::put(int attribute, const void* from, std::size_t size) {
+  sure(nla_put(message_.get(), attribute, static_cast<int>(size), from));
   return *this;
+}
+
+request& request::text(int attribute, std::string_view value) {
+  return put(attribute, std::string(value).c_str(), value.size() + 1);
 }
 
 request& request::u8(int attribute, std::uint8_t value) {
-  sure(nla_put_u8(message_.get(), attribute, value));
-  return *this;
+  return put(attribute, &value, sizeof value);
 }
 
 request& request::u32(int attribute, std::uint32_t value) {
-  sure(nla_put_u32(message_.get(), attribute, value));
-  return *this;
+  return put(attribute, &value, sizeof value);
 }
 
 request& request::bytes(int attribute, std::span<const std::uint8_t> value) {
-  sure(nla_put(message_.get(), attribute, static_cast<int>(value.size()), value.data()));
-  return *this;
+  return put(attribute, value.data(), value.size());
 }
 
 request& request::without_ipv6_address() {

@@ -47,6 +47,7 @@ public:
     return *this;
   }
   request& bytes(int attribute, std::span<const std::uint8_t> value);
+  request& put(int attribute, const void* from, std::size_t size);
 
   /// The link shall not give itself an IPv6 address. Nothing where the kernel has no IPv6.
   request& without_ipv6_address();

@@ -10,12 +10,15 @@ namespace banger::net {
 
 namespace {
 
-// Chains end with their last rule: no policy drop, since strangers' packets come through, too.
+// No policy drops, since strangers' packets come through, too. What is rejected in prerouting would
+// be rejected in forward again; but a host that is no router would drop it in between, without a
+// word.
 constexpr std::string_view inet_chains = R"(
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges meta nfproto ipv6 drop
     iifname @bridges iifname . ether saddr . ip saddr != @guests drop
+    iifname @bridges fib daddr type != local iifname . ip saddr != @nat reject with icmpx admin-prohibited
   }
   chain input {
     type filter hook input priority filter; policy accept;

@@ -7,11 +7,13 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
 #include <sched.h>
 #include <vector>
 
@@ -79,6 +81,28 @@ void bring_up(const plug& end) {
   tell(end.where, std::move(requests));
   if (!end.address.empty())
     add_address(end.where, end.name, end.address);
+}
+
+// As text, whatever the objects are: addresses without a family have no other form.
+std::string text_of(nl_addr* a) {
+  std::array<char, 64> text{};
+  return a == nullptr ? "" : nl_addr2str(a, text.data(), text.size());
+}
+
+void each_neighbour(const space& where, int family, const std::function<void(rtnl_neigh*)>& see) {
+  where.in([&] {
+    const auto socket = need(net::netlink::open());
+    nl_cache* raw = nullptr;
+    ndmsg about{};
+    about.ndm_family = static_cast<std::uint8_t>(family);
+    if (nl_cache_alloc_name("route/neigh", &raw) < 0 ||
+        nl_send_simple(socket.socket(), RTM_GETNEIGH, NLM_F_DUMP, &about, sizeof about) < 0 ||
+        nl_cache_pickup(socket.socket(), raw) < 0)
+      give_up("cannot list neighbours");
+    const std::unique_ptr<nl_cache, net::nl_free> all(raw);
+    for (auto* o = nl_cache_get_first(raw); o != nullptr; o = nl_cache_get_next(o))
+      see(reinterpret_cast<rtnl_neigh*>(o));
+  });
 }
 
 } // namespace
@@ -160,6 +184,28 @@ void make_port(const space& where, const std::string& bridge, const std::string&
   requests.push_back(net::new_port(index_of(where, bridge), index_of(where, link)));
   requests.push_back(net::isolated_port(index_of(where, link)));
   tell(where, std::move(requests));
+}
+
+std::vector<std::pair<ipv4, mac_address>> neighbours(const space& where) {
+  std::vector<std::pair<ipv4, mac_address>> found;
+  each_neighbour(where, AF_INET, [&](rtnl_neigh* n) {
+    const auto address = ipv4::parse(text_of(rtnl_neigh_get_dst(n)));
+    const auto mac = mac_address::parse(text_of(rtnl_neigh_get_lladdr(n)));
+    if (address && mac)
+      found.emplace_back(*address, *mac);
+  });
+  return found;
+}
+
+std::vector<mac_address> learned(const space& where, int port) {
+  std::vector<mac_address> found;
+  each_neighbour(where, AF_BRIDGE, [&](rtnl_neigh* n) {
+    const auto mac = mac_address::parse(text_of(rtnl_neigh_get_lladdr(n)));
+    const bool is_ports_own = (rtnl_neigh_get_state(n) & NUD_PERMANENT) != 0;
+    if (mac && !is_ports_own && rtnl_neigh_get_ifindex(n) == port)
+      found.push_back(*mac);
+  });
+  return found;
 }
 
 bool has_link(const space& where, const std::string& name) { return index_of(where, name) != 0; }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace banger::test {
 
@@ -69,6 +71,10 @@ void make_port(const space& where, const std::string& bridge, const std::string&
 void add_link(const space& where, const std::string& name, const std::string& kind);
 void add_address(const space& where, const std::string& link, std::string_view address);
 bool has_link(const space& where, const std::string& name);
+/// Whom this namespace knows on its links, by ARP.
+std::vector<std::pair<ipv4, mac_address>> neighbours(const space& where);
+/// MACs of ours that a bridge has seen come from a port.
+std::vector<mac_address> learned(const space& where, int port);
 /// A file of /proc or /sys/..., as this namespace has it, without its newline.
 std::string proc_of(const space& where, const std::string& path);
 

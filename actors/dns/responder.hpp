@@ -30,7 +30,8 @@ struct responder_stats {
 
 class responder {
 public:
-  /// Ends serving. Before the reactor does.
+  /// Ends serving; the port is free when what is posted to the reactor afterwards runs. Before the
+  /// reactor ends.
   virtual ~responder() = default;
 
   virtual std::uint16_t port() const = 0;

@@ -287,10 +287,13 @@ TEST_CASE("the port is free as soon as a responder has ended, open connections o
   asker a(transport::tcp, port);
   CHECK(address_in(a.ask(ask("web.vm"))) == "10.88.0.2");
   o.names.reset();
-  CHECK(a.closed());
+  std::promise<void> ended;
+  o.loop.post([&] { ended.set_value(); });
+  ended.get_future().wait();
   auto next = serve_names(o.loop, {.port = port});
   if (!next)
     FAIL(describe(next.error()));
+  CHECK(a.closed());
   CHECK(code_in(asker(transport::tcp, port).ask(ask("web.vm"))) == 3);
 }
 

@@ -92,7 +92,7 @@ std::string holder(ipv4 address, std::uint16_t port, transport by) {
       continue;
     auto name = read_text(at->path() / "comm");
     name.erase(std::find(name.begin(), name.end(), '\n'), name.end());
-    return name + " (pid " + pid + ") has it";
+    return name.append(" (pid ").append(pid).append(") has it");
   }
   return "a process of user " + std::to_string(found->uid) + " has it";
 }

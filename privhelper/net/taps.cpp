@@ -179,6 +179,7 @@ expected<void> links::remove_group(const std::vector<int>& indexes) {
   if (indexes.empty())
     return {};
   std::vector<request> requests;
+  requests.reserve(indexes.size() + 1);
   for (const int index : indexes)
     requests.push_back(
         std::move(request::link(RTM_SETLINK, 0, index).u32(IFLA_GROUP, doomed_group)));

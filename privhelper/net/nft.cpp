@@ -1,0 +1,71 @@
+#include "privhelper/net/nft.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string_view>
+
+// Last: it defines _GNU_SOURCE.
+#undef _GNU_SOURCE
+#include <nftables/libnftables.h>
+
+namespace banger::net {
+
+namespace {
+
+// The first line says what the kernel or the parser did not like; what follows is our own text.
+std::string reason(nft_ctx* context) {
+  std::string_view said = nft_ctx_get_error_buffer(context);
+  said = said.substr(0, said.find('\n'));
+  if (const auto at = said.find("Error: "); at != said.npos)
+    said.remove_prefix(at + 7);
+  return std::string(said);
+}
+
+tl::unexpected<failure> refused(nft_ctx* context) {
+  const auto why = reason(context);
+  const bool gone = why.find("No such file or directory") != why.npos;
+  const bool denied = why.find("Operation not permitted") != why.npos;
+  return fail(gone ? errc::not_found : errc::operation_failed, "nftables refused a change", why,
+              denied ? "run the helper as root, or with CAP_NET_ADMIN" : "");
+}
+
+} // namespace
+
+void nft::release::operator()(nft_ctx* c) const { nft_ctx_free(c); }
+
+expected<nft> nft::open() {
+  nft opened(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (!opened.context_)
+    return fail(errc::unavailable, "cannot speak to nftables", "libnftables gives no context");
+  if (nft_ctx_buffer_output(opened.context_.get()) != 0 ||
+      nft_ctx_buffer_error(opened.context_.get()) != 0)
+    return fail(errc::operation_failed, "cannot speak to nftables", "out of memory");
+  return opened;
+}
+
+expected<void> nft::run(const std::string& commands) {
+  if (nft_run_cmd_from_buffer(context_.get(), commands.c_str()) != 0)
+    return refused(context_.get());
+  return {};
+}
+
+expected<void> nft::try_out(const std::string& commands) {
+  nft_ctx_set_dry_run(context_.get(), true);
+  auto done = run(commands);
+  nft_ctx_set_dry_run(context_.get(), false);
+  return done;
+}
+
+expected<nlohmann::json> nft::list(const std::string& command) {
+  nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+  auto done = run(command);
+  nft_ctx_output_set_flags(context_.get(), 0);
+  if (!done)
+    return tl::unexpected(done.error());
+  auto parsed = nlohmann::json::parse(nft_ctx_get_output_buffer(context_.get()), nullptr, false);
+  if (parsed.is_discarded())
+    return fail(errc::operation_failed, "nftables answers no JSON", "to `" + command + "`");
+  return parsed;
+}
+
+} // namespace banger::net

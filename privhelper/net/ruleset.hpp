@@ -1,0 +1,58 @@
+// What guests may do, as text for nftables. Pure: every name and address in it is of a type that
+// cannot be anything else.
+//
+// Two tables named `banger`, whatever number of guests and bridges: rules are fixed, and guests are
+// elements of sets. A guest that is not in the sets can do nothing.
+//   bridge: a frame from a tap is ARP or IPv4, and its MAC and address are that tap's own.
+//   inet:   the same by bridge, MAC and address; then
+//           guest -> host       answers, and pings to the gateway. Anything else is rejected.
+//           guest -> guest      rejected (ports are isolated besides).
+//           guest -> elsewhere  with `nat`, masqueraded; 169.254.0.0/16 never. Else rejected.
+//           elsewhere -> guest  answers only.
+//           host -> guest       everything.
+#pragma once
+
+#include "messages/base/net.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace banger::net {
+
+struct guest {
+  tap_name tap;
+  mac_address mac;
+  ipv4 address;
+  bool nat = false; ///< may reach other machines
+  friend bool operator==(const guest&, const guest&) = default;
+};
+
+/// A bridge and who is behind it.
+struct policy {
+  bridge_name bridge;
+  ipv4_net net;
+  std::vector<guest> guests;
+  friend bool operator==(const policy&, const policy&) = default;
+};
+
+/// Where frames are looked at. A kernel without nftables' bridge family has `inet` only: then a
+/// guest that takes MAC and address of another one is not noticed, and ARP is not checked.
+enum class layers { bridge_and_inet, inet };
+
+/// `bad_request` unless every guest's address is one of its network, no tap, MAC or address is
+/// there twice, and no bridge or network either.
+expected<void> check(const std::vector<policy>& policies);
+
+/// Replaces the tables in one transaction; without policies: removes them.
+std::string ruleset(const std::vector<policy>& policies, layers where);
+
+/// One guest comes, or its `nat` changes. Fails in the kernel if the tables are not there.
+std::string admission(const bridge_name& bridge, const guest& g, layers where);
+/// One guest goes; nothing happens if it is not there.
+std::string expulsion(const bridge_name& bridge, const guest& g, layers where);
+
+/// From the JSON of `list table inet banger`. What is not of our form is left out.
+std::vector<policy> policies_in(const nlohmann::json& table);
+
+} // namespace banger::net

@@ -79,7 +79,7 @@ home::home(images wanted) {
     fs::permissions(env.at(name), fs::perms::owner_all);
   }
   if (const char* scale = std::getenv("BANGER_TEST_TIME_SCALE"))
-    env["BANGER_TIME_SCALE"] = scale;
+    env["BANGER_TEST_TIME_SCALE"] = scale;
   if (wanted != images::none)
     warm_up(wanted);
 }

@@ -252,19 +252,28 @@ void machine_state::kill() {
           [this](expected<void> outcome) {
             if (outcome)
               build_->vm.machine.process = {};
-            if (link_)
-              link_->close();
-            link_.reset();
-            finish(std::move(outcome));
+            let_go([this, outcome = std::move(outcome)] { finish(outcome); });
           });
 }
 
+// The link opens its log in the reactor's thread: when this calls, it does so no more, and the
+// folder can go.
+void machine_state::let_go(std::function<void()> then) {
+  if (!link_)
+    return then();
+  std::exchange(link_, nullptr)->close();
+  room_->loop->post([me = machine_actor(self_), then = std::move(then)] {
+    actor::tell_from_outside(me, work::thunk{then});
+  });
+}
+
 void machine_state::release() {
-  if (link_)
-    link_->close();
-  link_.reset();
   hello_.reset();
   build_->vm.machine.process = {};
+  let_go([this] { remove_sockets(); });
+}
+
+void machine_state::remove_sockets() {
   in_pool(
       [folder = build_->folder()] {
         std::error_code ignored;

@@ -71,6 +71,8 @@ private:
   void press_on();
   void kill();
   void release();
+  void remove_sockets();
+  void let_go(std::function<void()> then);
   expected<void> take_over();
   void doubt();
   void taken_over();

@@ -48,14 +48,14 @@ tl::unexpected<failure> cannot(ipv4 address, std::uint16_t port, transport by, i
   const std::string way = by == transport::udp ? "UDP" : "TCP";
   const auto what =
       "cannot answer names on " + address.str() + ", " + way + " port " + std::to_string(port);
-  const std::string remedy = "choose another with the key `dns.port` of config.toml";
+  const std::string remedy = "choose another port";
   if (error == EADDRINUSE) {
     auto who = holder(address, port, by);
     return fail(errc::already_exists, what, who.empty() ? "the port is taken" : who, remedy);
   }
   auto f = fail_errno(what, error);
   if (error == EACCES)
-    f.value().remedy = "choose one above 1023 with the key `dns.port` of config.toml";
+    f.value().remedy = "choose a port above 1023";
   return f;
 }
 

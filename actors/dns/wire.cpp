@@ -89,9 +89,7 @@ void packet::authoritative() { ldns_pkt_set_aa(packet_.get(), true); }
 void packet::bad_version() { ldns_pkt_set_edns_extended_rcode(packet_.get(), 1); }
 
 void packet::add_address(ipv4 address, std::uint32_t ttl) {
-  std::array<std::uint8_t, 4> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(address.bits >> (24 - 8 * i));
+  const auto bytes = address.bytes();
   const auto* const question = ldns_rr_list_rr(ldns_pkt_question(packet_.get()), 0);
   ldns_pkt_push_rr(packet_.get(), LDNS_SECTION_ANSWER,
                    record(have(ldns_rdf_clone(ldns_rr_owner(question))), LDNS_RR_TYPE_A, ttl,

@@ -203,10 +203,7 @@ expected<void> end_process(const build& b, int signal = SIGKILL) {
 } // namespace
 
 void machine_state::launch() {
-  if (link_)
-    link_->close();
-  link_.reset();
-  hello_.reset();
+  drop_link();
   stopping_ = false;
   in_pool(
       [b = build_, capabilities = room_->capabilities]() -> expected<hypervisor::running_machine> {
@@ -248,27 +245,41 @@ void machine_state::connect(hypervisor::running_machine machine) {
 
 void machine_state::kill() {
   const int signal = signal_ == 0 ? SIGKILL : signal_;
+  const auto turn = ++turn_;
   in_pool([b = build_, signal] { return end_process(*b, signal); },
-          [this](expected<void> outcome) {
+          [this, turn](expected<void> outcome) {
+            if (turn != turn_)
+              return; // its end was heard before, and its step is over
             if (outcome)
               build_->vm.machine.process = {};
             let_go([this, outcome = std::move(outcome)] { finish(outcome); });
           });
 }
 
+// What it still says is of a machine that is gone.
+void machine_state::drop_link() {
+  if (link_)
+    link_->close();
+  link_.reset();
+  ++link_number_;
+  hello_.reset();
+  in_use_ = false;
+}
+
 // The link opens its log in the reactor's thread: when this calls, it does so no more, and the
 // folder can go.
 void machine_state::let_go(std::function<void()> then) {
-  if (!link_)
+  const bool linked = link_ != nullptr;
+  drop_link();
+  answer_opens();
+  if (!linked)
     return then();
-  std::exchange(link_, nullptr)->close();
   room_->loop->post([me = machine_actor(self_), then = std::move(then)] {
     actor::tell_from_outside(me, work::thunk{then});
   });
 }
 
 void machine_state::release() {
-  hello_.reset();
   build_->vm.machine.process = {};
   let_go([this] { remove_sockets(); });
 }

@@ -167,10 +167,14 @@ messages::stream_ticket machine_state::ticket(const messages::attach_request& re
   return {std::move(token), build_->vm.id.str(), request.session};
 }
 
-void machine_state::taken_over() {
+void machine_state::answer_opens() {
   adopting_ = 0;
   for (const auto& open : std::exchange(opens_, {}))
     open();
+}
+
+void machine_state::taken_over() {
+  answer_opens();
   if (waits_for_ == waiting::takeover)
     press_on();
 }
@@ -266,16 +270,12 @@ void machine_state::heard_booted(const std::string& state) {
 }
 
 void machine_state::heard_end(const std::string& last_lines) {
-  if (link_)
-    link_->close();
-  link_.reset();
-  hello_.reset();
-  in_use_ = false;
+  drop_link();
   taken_over();
   const auto waited_for = waits_for_;
   if (waited_for == waiting::exit)
     return finish({});
-  if (waited_for != waiting::nothing && waited_for != waiting::image)
+  if (waited_for != waiting::nothing)
     finish_with_evidence(errc::operation_failed, ended_unasked);
   // The end of a start is told by its step; that of a VM which is running already, by itself.
   if (waited_for == waiting::nothing || waited_for == waiting::booted)

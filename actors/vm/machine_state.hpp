@@ -72,10 +72,12 @@ private:
   void kill();
   void release();
   void remove_sockets();
+  void drop_link();
   void let_go(std::function<void()> then);
   expected<void> take_over();
   void doubt();
   void taken_over();
+  void answer_opens();
   void later(milliseconds delay, std::function<void()> act);
   template <class Request>
   void offer(ticket_promise answer, const Request& request);

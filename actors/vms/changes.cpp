@@ -1,16 +1,64 @@
-// What becomes of VMs that are there: other names and sizes, and a rest when nobody uses them.
+// What VMs are to be: names and sizes as they are asked for, and a rest when nobody uses them.
 #include "actors/log/log.hpp"
 #include "actors/operations/ids.hpp"
 #include "actors/vms/vms_state.hpp"
+#include "messages/base/duration.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace banger::vms {
 
 using namespace std::chrono_literals;
 using namespace messages;
 
+constexpr std::size_t most_vms = 10'000;
 constexpr auto stale_check = 1min;
+
+namespace {
+
+std::uint64_t draw() {
+  const auto hex = operations::random_hex(8);
+  std::uint64_t number = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
+  return number;
+}
+
+} // namespace
+
+expected<vm::record> vms_state::check(const create_request& request) const {
+  if (auto open = check_open(); !open)
+    return tl::unexpected(open.error());
+  auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), known()) : request.name);
+  if (!called)
+    return tl::unexpected(called.error());
+  if (auto ok = check_name(called->str()); !ok)
+    return tl::unexpected(ok.error());
+  auto image = image_name::parse(request.image);
+  if (!image)
+    return tl::unexpected(image.error());
+  if (auto ok = check_vcpu(request.vcpu, around_.limits); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_memory_mib(request.memory_mib, around_.limits); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_disk_bytes(request.disk_bytes); !ok)
+    return tl::unexpected(ok.error());
+  if (vms_.size() >= most_vms)
+    return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
+  const auto id = vm_id::parse(operations::random_hex(12));
+  const auto now = unix_ms();
+  return vm::record{*id,
+                    *called,
+                    {*image, static_cast<std::uint32_t>(request.vcpu),
+                     static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
+                     request.nat, request.ephemeral, request.autostart},
+                    vm::state::created,
+                    {},
+                    {},
+                    now,
+                    operations::random_hex(32),
+                    now};
+}
 
 caf::result<op_ticket> vms_state::begin(const set_request& request) {
   if (auto open = check_open(); !open)

@@ -88,7 +88,7 @@ void vms_state::died(const std::string& id, const caf::error& reason) {
   const auto it = vms_.find(id);
   // It ends by itself after it said that its VM is gone; any other end is a bug.
   if (it == vms_.end())
-    return end_operations(id, {errc::not_found, "the VM was deleted", {}, {}, {}});
+    return end_operations(id, was_deleted());
   auto& e = it->second;
   const auto text = self_->system().render(reason);
   log::error({.vm = id}, "vm_actor_died", {{"text", text}});

@@ -3,29 +3,20 @@
 #include "actors/log/log.hpp"
 #include "actors/operations/ids.hpp"
 #include "actors/vms/vms_state.hpp"
-#include "messages/base/duration.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace banger::vms {
 
 using namespace std::chrono_literals;
 using namespace messages;
 
-constexpr std::size_t most_vms = 10'000;
-constexpr auto catalogue_deadline = 10s, show_deadline = 10s;
+constexpr auto catalogue_deadline = 10s;
+// Commands for a VM that is being taken over wait for its guest; clients have deadlines of their
+// own.
+constexpr auto reach_deadline = 5min;
 
-namespace {
-
-std::uint64_t draw() {
-  const auto hex = operations::random_hex(8);
-  std::uint64_t number = 0;
-  std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
-  return number;
-}
-
-} // namespace
+failure was_deleted() { return {errc::not_found, "the VM was deleted", {}, {}, {}}; }
 
 void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surroundings around) {
   self_ = self;
@@ -100,40 +91,6 @@ expected<void> vms_state::check_open() const {
   return fail(errc::busy, "the daemon is about to end", {}, "try again in a moment");
 }
 
-expected<vm::record> vms_state::check(const create_request& request) const {
-  if (auto open = check_open(); !open)
-    return tl::unexpected(open.error());
-  auto called = vm_name::parse(request.name.empty() ? make_up_name(draw(), known()) : request.name);
-  if (!called)
-    return tl::unexpected(called.error());
-  if (auto ok = check_name(called->str()); !ok)
-    return tl::unexpected(ok.error());
-  auto image = image_name::parse(request.image);
-  if (!image)
-    return tl::unexpected(image.error());
-  if (auto ok = check_vcpu(request.vcpu, around_.limits); !ok)
-    return tl::unexpected(ok.error());
-  if (auto ok = check_memory_mib(request.memory_mib, around_.limits); !ok)
-    return tl::unexpected(ok.error());
-  if (auto ok = check_disk_bytes(request.disk_bytes); !ok)
-    return tl::unexpected(ok.error());
-  if (vms_.size() >= most_vms)
-    return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
-  const auto id = vm_id::parse(operations::random_hex(12));
-  const auto now = unix_ms();
-  return vm::record{*id,
-                    *called,
-                    {*image, static_cast<std::uint32_t>(request.vcpu),
-                     static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
-                     request.nat, request.ephemeral, request.autostart},
-                    vm::state::created,
-                    {},
-                    {},
-                    now,
-                    operations::random_hex(32),
-                    now};
-}
-
 caf::result<bool> vms_state::cancel(const std::string& op) {
   const auto it = operations_.find(op);
   const auto vm = it == operations_.end() ? vms_.end() : vms_.find(it->second);
@@ -161,29 +118,35 @@ caf::result<vm_detail> vms_state::show(const std::string& ref) {
   if (e.stands != standing::there)
     return known_of(e);
   auto answer = self_->make_response_promise<vm_detail>();
-  actor::ask(self_, e.actor, show_deadline, show_atom::value)
-      .then([answer](const vm_detail& d) mutable { answer.deliver(d); },
-            [answer](caf::error& why) mutable { // it ended with its VM before it heard of this
-              auto f = actor::from_error(why);
-              if (f.code == errc::disconnected)
-                f = {errc::not_found, "the VM was deleted", {}, {}, {}};
-              answer.deliver(actor::to_error(f));
-            });
+  reach(*id, answer, show_atom::value);
   return answer;
+}
+
+// A VM that is deleted takes its actor with it, at times before that has heard of this.
+template <class Answer, class... Words>
+void vms_state::reach(const std::string& id, caf::typed_response_promise<Answer> answer,
+                      const Words&... words) {
+  actor::ask(self_, vms_.at(id).actor, reach_deadline, words...)
+      .then([answer](const Answer& got) mutable { answer.deliver(got); },
+            [this, id, answer](caf::error& why) mutable {
+              answer.deliver(vms_.count(id) > 0 ? std::move(why) : actor::to_error(was_deleted()));
+            });
 }
 
 // To a VM's actor; once it is there again, if it is being made again.
 template <class Answer, class Word, class... Words>
 caf::result<Answer> vms_state::hand_on(const std::string& id, Word word, const Words&... words) {
   auto& e = vms_.at(id);
-  if (e.stands == standing::there)
-    return self_->delegate(e.actor, word, words...);
   if (e.stands == standing::over)
     return actor::to_error(e.trouble);
   auto answer = self_->make_response_promise<Answer>();
-  const auto then = [answer, word, words...](entry& now) mutable {
+  if (e.stands == standing::there) {
+    reach(id, answer, word, words...);
+    return answer;
+  }
+  const auto then = [this, id, answer, word, words...](entry& now) mutable {
     if (now.stands == standing::there)
-      answer.delegate(now.actor, word, words...);
+      reach(id, answer, word, words...);
     else
       answer.deliver(actor::to_error(now.trouble));
   };

@@ -12,6 +12,8 @@
 
 namespace banger::vms {
 
+failure was_deleted();
+
 class vms_state : public actor::state_base {
 public:
   static inline const char* name = "vms";
@@ -44,7 +46,6 @@ public:
   void ended(const messages::finished& end);
   void look_after(const std::string& id);
   void stop_stale();
-  void stop_unused(const std::string& id);
   void gone(const caf::down_msg& down);
   caf::result<void> crash(const std::string& ref);
   roster call_the_roll() const;
@@ -68,6 +69,7 @@ private:
   };
 
   bool is_stale(const entry& e) const;
+  void stop_unused(const std::string& id);
   expected<void> check_open() const;
   expected<vm::record> check(const messages::create_request& request) const;
   expected<void> check_name(const std::string& wished) const;
@@ -99,6 +101,9 @@ private:
   messages::vm_detail known_of(const entry& e) const;
   void spawn(entry& e, vm::record record, vm::recovery then);
   void tell_event(const events::change& what);
+  template <class Answer, class... Words>
+  void reach(const std::string& id, caf::typed_response_promise<Answer> answer,
+             const Words&... words);
   template <class Answer, class Word, class... Words>
   caf::result<Answer> hand_on(const std::string& id, Word word, const Words&... words);
 

@@ -100,6 +100,11 @@ std::string ipv4::str() const {
   return text;
 }
 
+std::array<std::uint8_t, 4> ipv4::bytes() const {
+  const auto nth = [this](int shift) { return static_cast<std::uint8_t>(bits >> shift); };
+  return {nth(24), nth(16), nth(8), nth(0)};
+}
+
 expected<ipv4_net> ipv4_net::parse(std::string_view text) {
   auto rest = text;
   const auto base = take_address(rest);
@@ -147,10 +152,8 @@ expected<mac_address> mac_address::parse(std::string_view text) {
 }
 
 mac_address mac_address::of(ipv4 address) {
-  mac_address mac{{0x52, 0x54}};
-  for (std::size_t i = 0; i < 4; ++i)
-    mac.bytes[2 + i] = static_cast<std::uint8_t>(address.bits >> (24 - 8 * i));
-  return mac;
+  const auto b = address.bytes();
+  return {{0x52, 0x54, b[0], b[1], b[2], b[3]}};
 }
 
 std::string mac_address::str() const {

@@ -15,6 +15,7 @@ struct ipv4 {
 
   static expected<ipv4> parse(std::string_view text); ///< dotted, four numbers, no leading zeros
   std::string str() const;
+  std::array<std::uint8_t, 4> bytes() const; ///< as on the wire
   friend auto operator<=>(const ipv4&, const ipv4&) = default;
 };
 

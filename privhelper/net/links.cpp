@@ -62,15 +62,10 @@ request settings(int index) {
 }
 
 request new_address(int index, const ipv4_net& net) {
-  const auto bytes = [](ipv4 a) {
-    return std::array{static_cast<std::uint8_t>(a.bits >> 24),
-                      static_cast<std::uint8_t>(a.bits >> 16),
-                      static_cast<std::uint8_t>(a.bits >> 8), static_cast<std::uint8_t>(a.bits)};
-  };
   auto r = request::address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index,
                             static_cast<std::uint8_t>(net.prefix()));
-  r.bytes(IFA_LOCAL, bytes(net.host())).bytes(IFA_ADDRESS, bytes(net.host()));
-  r.bytes(IFA_BROADCAST, bytes(net.last()));
+  r.bytes(IFA_LOCAL, net.host().bytes()).bytes(IFA_ADDRESS, net.host().bytes());
+  r.bytes(IFA_BROADCAST, net.last().bytes());
   return r;
 }
 

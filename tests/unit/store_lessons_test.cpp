@@ -1,5 +1,6 @@
 // What the store must ask of each of its connections anew, since SQLite forgets it.
 #include "actors/store/database.hpp"
+#include "storage_scratch.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -22,17 +23,12 @@ int note_connection(sqlite3* db, char**, const sqlite3_api_routines*) {
 }
 
 struct watched_place {
-  fs::path folder;
+  test::scratch folder;
   watched_place() {
-    auto pattern = (fs::temp_directory_path() / "banger-db-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
     opened.clear();
     ::sqlite3_auto_extension(reinterpret_cast<void (*)()>(note_connection));
   }
-  ~watched_place() {
-    ::sqlite3_reset_auto_extension();
-    fs::remove_all(folder);
-  }
+  ~watched_place() { ::sqlite3_reset_auto_extension(); }
   fs::path file() const { return folder / "state.db"; }
 };
 

@@ -88,9 +88,8 @@ void network_state::init(network_actor::pointer self, surroundings around) {
     guests_.emplace(k.vm, guest{k.name, *address, k.nat});
     around_->names.set(*called, *address, [] {});
   }
-  around_->known.clear();
   // Those that run have what they need; but the daemon before us may have left more than that.
-  if (!guests_.empty())
+  if (!std::exchange(around_->known, {}).empty())
     lay_ground({}, [](const expected<void>&) {});
 }
 

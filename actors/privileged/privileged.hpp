@@ -49,6 +49,9 @@ line refusing(failure why);
 /// To the helper whose sockets are in `folder`. `system` must outlive it.
 line to_helper(caf::actor_system& system, std::filesystem::path folder);
 
+/// To an actor of our own: for a daemon that is root.
+line in_this_process(caf::actor_system& system);
+
 /// `lost` is called in the actor whenever a helper that was there is gone: what it did may have to
 /// be said again to the next one.
 privileged_actor spawn_privileged(caf::actor_system& system, line to, work::run_fn workers,

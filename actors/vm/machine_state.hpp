@@ -71,6 +71,12 @@ private:
   void press_on();
   void kill();
   void release();
+  void connect_network();
+  void disconnect_network();
+  void change_network();
+  void leave_network();
+  template <class... Words>
+  void tell_network(Words... words);
   expected<void> take_over();
   void doubt();
   void taken_over();

@@ -7,7 +7,7 @@
 #include "actors/io/line_feed.hpp"
 #include "actors/io/reactor.hpp"
 #include "actors/vms/recall.hpp"
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/transport.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "actors/vm/machine.hpp"
 #include "actors/vm/stats.hpp"
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 
 #include <chrono>
 #include <map>

@@ -1,4 +1,5 @@
 // bangerd. Reads as a table of contents: what is prepared, who lives, who is told, how it ends.
+#include "actors/daemon/connection.hpp"
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
 #include "actors/daemon/options.hpp"
@@ -7,7 +8,7 @@
 #include "actors/io/line_feed.hpp"
 #include "actors/io/reactor.hpp"
 #include "actors/vms/recall.hpp"
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/transport.hpp"
 
@@ -130,8 +131,17 @@ struct ground {
   back_ends found;
   std::optional<store::database> database;
   std::vector<vms::found_vm> vms;
+  std::optional<connection> connected;
   bool all_rows_read = true;
 };
+
+std::vector<vm::record> records(const std::vector<vms::found_vm>& found) {
+  std::vector<vm::record> all;
+  all.reserve(found.size());
+  for (const auto& f : found)
+    all.push_back(f.record);
+  return all;
+}
 
 expected<ground> prepare(options& o) {
   ground g;
@@ -167,6 +177,11 @@ expected<ground> prepare(options& o) {
     log::error({}, "unknown_vm", {{"text", line}});
   g.all_rows_read = recorded->quarantined.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
+  g.connected = choose_connection(g.settings, records(g.vms));
+  g.found.site.bridged = g.connected->bridged;
+  g.found.site.why_not_bridged = g.connected->why_not;
+  if (g.connected->bridged && g.found.site.dns.empty())
+    g.found.site.dns = name_servers_of_host();
   g.database.emplace(std::move(*db));
   return g;
 }
@@ -179,6 +194,7 @@ struct house {
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
+  std::unique_ptr<dns::responder> names; ///< none where there is no bridge, or its port is taken
   events::events_actor events;
   operations::operations_actor operations;
   vm::machine_room room;
@@ -194,6 +210,29 @@ events::events_actor tell_events(house& h, caf::actor_system& system) {
                }});
 }
 
+// Never fatal: VMs are reached by their addresses, too.
+void serve_names_of_vms(house& h, const ground& g) {
+  if (!g.connected->bridged)
+    return;
+  dns::responder_options options;
+  options.port =
+      static_cast<std::uint16_t>(g.settings.network.dns_port.value_or(config::builtin_dns_port));
+  auto names = dns::serve_names(h.loop, options);
+  if (names)
+    h.names = std::move(*names);
+  else
+    log::failed({}, "names_not_served", names.error());
+}
+
+network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
+  if (!g.connected->bridged)
+    return {};
+  return network::spawn_network(
+      system, {g.connected->bridge, g.connected->net, line_of(*g.connected, system),
+               [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
+               name_service_of(h.names.get()), known_guests(records(g.vms))});
+}
+
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
   auto streams = io::serve_streams(h.loop, stream_socket(g.where));
   if (!streams)
@@ -206,13 +245,15 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
                             o.kernel_package}),
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
       [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
+  serve_names_of_vms(h, g);
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),
             &h.loop,
             h.streams.get(),
             &h.workers,
-            &h.clerks};
+            &h.clerks,
+            connect_network(h, g, system)};
   return {};
 }
 

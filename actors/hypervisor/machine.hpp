@@ -23,7 +23,7 @@ struct disk {
   bool read_only = false;
 };
 
-enum class network_kind : std::uint8_t { none, user };
+enum class network_kind : std::uint8_t { none, user, tap };
 
 /// The machine to build. Nothing in it is particular to a guest but its disks: identity goes over
 /// the channel.
@@ -36,7 +36,8 @@ struct machine_config {
   std::filesystem::path initramfs;
   std::vector<disk> disks; ///< vda, vdb, ... in this order
   network_kind network = network_kind::user;
-  bool nat = false; ///< user network: false keeps the guest from everything outside
+  bool nat = false;               ///< user network: false keeps the guest from everything outside
+  std::shared_ptr<unique_fd> tap; ///< open, with virtio-net headers; the hypervisor inherits it
   std::uint32_t translation_cache_mib = 64; ///< TCG only
 };
 

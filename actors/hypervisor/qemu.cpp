@@ -114,7 +114,10 @@ void add_disk(builder& b, const disk& d, std::size_t index) {
 void add_network(builder& b, const machine_config& config) {
   if (config.network == network_kind::none)
     return;
-  b.add("-netdev", "user,id=net0,ipv6=off,restrict=" + on_off(!config.nat));
+  if (config.network == network_kind::tap)
+    b.add("-netdev", "tap,id=net0,vhost=off,fd=" + std::to_string(tap_number));
+  else
+    b.add("-netdev", "user,id=net0,ipv6=off,restrict=" + on_off(!config.nat));
   b.add("-device", "virtio-net-device,netdev=net0,mac=" + std::string(placeholder_mac));
 }
 
@@ -179,6 +182,8 @@ public:
     for (const auto& file : command.files)
       if (auto ok = open_into(result.plan, file, config); !ok)
         return tl::unexpected(ok.error());
+    if (config.network == network_kind::tap)
+      result.plan.inherited.emplace_back(tap_number, config.tap);
     for (auto which : {channel::qmp, channel::agent, channel::console})
       if (auto ok = listen_into(result, which, config.folder); !ok)
         return tl::unexpected(ok.error());
@@ -256,6 +261,8 @@ expected<void> check_machine(const machine_config& config) {
     return refuse("it has no memory");
   if (config.disks.size() > most_disks)
     return refuse("a microvm has at most " + std::to_string(most_disks) + " disks");
+  if (config.network == network_kind::tap && (!config.tap || !*config.tap))
+    return refuse("its tap is not open");
   if (config.translation_cache_mib < 1)
     return refuse("its translation cache is empty");
   for (const auto& d : config.disks)

@@ -17,9 +17,11 @@ struct qemu_command {
   std::vector<inherited_file> files;
 };
 
-/// Channels are inherited at first_channel + channel, files from first_file on.
+/// Channels are inherited at first_channel + channel, a tap at its number, files from first_file
+/// on.
 inline constexpr int first_channel = 3;
-inline constexpr int first_file = 6;
+inline constexpr int tap_number = 6;
+inline constexpr int first_file = 7;
 
 /// A placeholder: the guest sets its own address. Part of the machine's shape.
 inline constexpr std::string_view placeholder_mac = "52:54:00:ba:00:01";

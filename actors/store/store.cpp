@@ -1,6 +1,6 @@
 #include "actors/store/store.hpp"
 
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 
 namespace banger::store {
 

@@ -134,11 +134,23 @@ void shape_identity(build& b) {
 }
 
 void shape_network(build& b) {
-  b.machine.network = hypervisor::network_kind::user;
   b.machine.nat = b.vm.wanted.nat;
+  b.machine.network = b.port ? hypervisor::network_kind::tap : hypervisor::network_kind::user;
+  if (b.port)
+    b.machine.tap = b.port->tap;
+}
+
+// On the bridge it has a way out always: what it may use of it can change while it runs.
+void tell_bridge(build& b) {
+  b.guest.mac = b.port->mac;
+  b.guest.address = b.vm.machine.address;
+  b.guest.gateway = b.port->gateway;
+  b.guest.dns = b.site.dns;
 }
 
 void tell_network(build& b) {
+  if (b.port)
+    return tell_bridge(b);
   const auto net = b.site.driver->network();
   b.guest.mac = net.mac;
   b.guest.address = net.address;

@@ -9,12 +9,28 @@ void add_disk(build& b, hypervisor::disk disk, guest::disk_role role) {
   b.machine.disks.push_back(std::move(disk));
 }
 
-step_table compose(const std::vector<capability>& all) {
+namespace {
+
+// A guest that is to be killed needs no network any more, and the kernel takes longer for one tap
+// after another, as hypervisors end, than for many at once.
+void add_network_steps(step_table& table) {
+  const step off{"disconnect", "taking it off the bridge", true, 30s};
+  table.set.push_back({"network", "changing what the network knows of it"});
+  table.stop.insert(table.stop.end() - 1, off);
+  for (auto* steps : {&table.kill, &table.remove, &table.sweep})
+    steps->insert(steps->begin(), off);
+}
+
+} // namespace
+
+step_table compose(const std::vector<capability>& all, bool bridged) {
   step_table table;
   table.start.push_back({"image", "looking for image and kernel", true, 1h});
   for (const auto& c : all)
     for (const auto& s : c.prepare)
       table.start.push_back(s.what);
+  if (bridged)
+    table.start.push_back({"connect", "connecting it to the bridge"});
   for (const auto& c : all)
     for (const auto& s : c.change)
       table.set.push_back(s.what);
@@ -30,6 +46,8 @@ step_table compose(const std::vector<capability>& all) {
   table.kill = {kill, release};
   table.remove = {kill, release, {"files", "removing disks and logs", true, 120s}};
   table.sweep = {kill, release};
+  if (bridged)
+    add_network_steps(table);
   return table;
 }
 

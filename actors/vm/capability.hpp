@@ -22,6 +22,14 @@ struct host {
   std::vector<std::string> authorized_keys;
   double time_scale = 1;        ///< stretches the deadlines, for slow hosts
   std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
+  bool bridged = false;         ///< VMs are ports of a bridge of the host
+  std::string why_not_bridged;  ///< for people; empty if it was not wanted
+};
+
+/// The guest's place on the bridge, from its connect step to the end of the start.
+struct bridge_port {
+  std::string gateway, mac;
+  std::shared_ptr<unique_fd> tap;
 };
 
 /// A VM under construction: what its capabilities read and write, one step after the other.
@@ -32,6 +40,7 @@ struct build {
   image::image_info image;
   hypervisor::machine_config machine;
   guest::configure_body guest;
+  std::optional<bridge_port> port; ///< empty: the hypervisor's own network
   std::vector<std::string>
       made; ///< names of the steps that made something in this run, for their undo
 
@@ -60,7 +69,8 @@ struct capability {
 /// Root disk, work disk, kernel modules, network, identity: in the order of their disks.
 std::vector<capability> standard_capabilities();
 
-step_table compose(const std::vector<capability>& all);
+/// `bridged`: with the steps that connect a VM to a bridge and take it off again.
+step_table compose(const std::vector<capability>& all, bool bridged = false);
 
 /// Machine and guest as all capabilities want them. Fills b.machine and b.guest anew.
 void shape(build& b, const std::vector<capability>& all);

@@ -57,7 +57,7 @@ expected<void> machine_state::pass(const step_request& request, work::moment her
 void machine_state::take_up(const step_request& request) {
   if (op_ != request.op || !build_) {
     op_ = request.op;
-    build_ = std::make_shared<build>(build{*request.vm, room_->site, {}, {}, {}, {}, {}});
+    build_ = std::make_shared<build>(build{*request.vm, room_->site, {}, {}, {}, {}, {}, {}});
     aborted_ = false;
     stop_ = {};
   }
@@ -87,6 +87,12 @@ void machine_state::dispatch(const std::string& step) {
     return release();
   if (step == "files")
     return remove_files();
+  if (step == "connect")
+    return connect_network();
+  if (step == "disconnect")
+    return disconnect_network();
+  if (step == "network")
+    return change_network();
   finish(fail(errc::unknown_method, "no machine knows the step '" + step + "'"));
 }
 
@@ -98,6 +104,10 @@ caf::result<record_ptr> machine_state::undo(const step_request& request) {
   static_cast<void>(pass(request, work::moment::before_undo, work::moment::after_undo));
   if (request.name == "launch") {
     kill();
+  } else if (request.name == "connect") {
+    disconnect_network();
+  } else if (request.name == "network") {
+    change_network();
   } else if (const auto* mine = find_host_step(request.name)) {
     in_pool(
         [b = build_, step = *mine] {
@@ -304,7 +314,11 @@ void machine_state::remove_files() {
           return fail(errc::operation_failed, "cannot remove " + folder.string(), why.message());
         return {};
       },
-      [this](expected<void> outcome) { finish(std::move(outcome)); });
+      [this](expected<void> outcome) {
+        if (outcome && room_->network)
+          actor::tell(self_, room_->network, network::forget_atom::value, build_->vm.id.str());
+        finish(std::move(outcome));
+      });
 }
 
 // -- the actor ------------------------------------------------------------------------------------

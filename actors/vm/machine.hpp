@@ -4,6 +4,7 @@
 
 #include "actors/image/images.hpp"
 #include "actors/io/streams.hpp"
+#include "actors/network/network.hpp"
 #include "actors/vm/capability.hpp"
 #include "actors/vm/record_ptr.hpp"
 #include "messages/block.hpp"
@@ -80,7 +81,8 @@ struct machine_room {
   io::reactor* loop = nullptr;
   io::stream_server* streams = nullptr;
   work::pool* workers = nullptr;
-  work::pool* readers = nullptr; ///< for what is quick and must not wait for `workers`
+  work::pool* readers = nullptr;       ///< for what is quick and must not wait for `workers`
+  network::network_actor network = {}; ///< null: no bridge
   /// Something to be held by whoever works for this VM (id), until he has let go of everything.
   std::function<std::shared_ptr<void>(const std::string& vm)> attend = {};
 };

@@ -222,8 +222,10 @@ void machine_state::heard(io::link_event event) {
   if (std::holds_alternative<io::event::console_grew>(event)) {
     quiet_until_ = self_->clock().now() + quiet_;
   } else if (std::holds_alternative<io::event::configured>(event)) {
-    if (waits_for_ == waiting::configured)
+    if (waits_for_ == waiting::configured) {
+      build_->port.reset(); // from here on the tap lives as long as its hypervisor
       finish({});
+    }
   } else if (auto* booted = std::get_if<io::event::booted>(&event)) {
     heard_booted(booted->body.state);
   } else if (auto* refused = std::get_if<io::event::refused>(&event)) {
@@ -278,8 +280,10 @@ void machine_state::heard_end(const std::string& last_lines) {
   if (waited_for != waiting::nothing)
     finish_with_evidence(errc::operation_failed, ended_unasked);
   // The end of a start is told by its step; that of a VM which is running already, by itself.
-  if (waited_for == waiting::nothing || waited_for == waiting::booted)
-    actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
+  if (waited_for != waiting::nothing && waited_for != waiting::booted)
+    return;
+  leave_network();
+  actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
 }
 
 // What the hypervisor said of itself, else what its guest said last.

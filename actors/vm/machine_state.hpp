@@ -3,7 +3,7 @@
 
 #include "actors/vm/machine.hpp"
 #include "actors/vm/stats.hpp"
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 
 #include <chrono>
 #include <map>
@@ -74,6 +74,12 @@ private:
   void remove_sockets();
   void drop_link();
   void let_go(std::function<void()> then);
+  void connect_network();
+  void disconnect_network();
+  void change_network();
+  void leave_network();
+  template <class... Words>
+  void tell_network(Words... words);
   expected<void> take_over();
   void doubt();
   void taken_over();

@@ -69,6 +69,7 @@ std::string runtime_to_json(const record& r) {
               {"image_file", m.image_file},   {"init", m.init},
               {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
               {"kernel", m.kernel},           {"start_retries", m.start_retries},
+              {"bridge", m.bridge},           {"address", m.address},
               {"last_start", stages},         {"last_error", r.last_error},
               {"machine_id", r.machine_id},   {"touched_ms", r.touched_ms}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
@@ -87,6 +88,8 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
     m.confinement = in.at("confinement").get<std::string>();
     m.kernel = in.at("kernel").get<std::string>();
     m.start_retries = in.at("start_retries").get<std::uint32_t>();
+    m.bridge = in.value("bridge", "");   // rows of 0.1 have none
+    m.address = in.value("address", ""); // the same
     for (const auto& s : in.at("last_start"))
       m.last_start.push_back({s.at("name").get<std::string>(), s.at("micros").get<std::uint64_t>(),
                               s.at("ours").get<bool>()});

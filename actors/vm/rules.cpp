@@ -70,7 +70,7 @@ expected<record> changed(const record& now, const change& to) {
   differs(wanted.vcpu != now.wanted.vcpu, "vcpu");
   differs(wanted.memory_mib != now.wanted.memory_mib, "memory");
   differs(wanted.disk_bytes != now.wanted.disk_bytes, "disk size");
-  differs(wanted.nat != now.wanted.nat, "network");
+  differs(wanted.nat != now.wanted.nat && now.machine.bridge.empty(), "network");
   if (needs_rest.empty() || now.machine.process.pid == 0)
     return then;
   return fail(errc::bad_request, "VM " + now.name.str() + " runs", "to change: " + needs_rest,
@@ -106,7 +106,12 @@ expected<plan> set_plan(const record& now, const step_table& table, const order&
   if (!then)
     return tl::unexpected(then.error());
   const bool grows = then->wanted.disk_bytes != now.wanted.disk_bytes;
-  return plan{grows ? table.set : std::vector<step>{}, now.now, false, 0};
+  const bool connected = now.machine.process.pid != 0 && !now.machine.bridge.empty();
+  const bool moves = then->name != now.name || then->wanted.nat != now.wanted.nat;
+  auto steps = table.set;
+  std::erase_if(steps,
+                [&](const step& s) { return s.name == "network" ? !connected || !moves : !grows; });
+  return plan{std::move(steps), now.now, false, 0};
 }
 
 } // namespace

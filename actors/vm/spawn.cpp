@@ -48,8 +48,9 @@ vm_actor::behavior_type vm_in_room(vm_actor::stateful_pointer<vm_state> self, re
   auto machine = spawn_machine(self->home_system(), *room, me,
                                room->attend ? room->attend(vm.id.str()) : nullptr);
   return vm_with_machine(self, std::move(vm),
-                         {std::move(store), std::move(machine), compose(room->capabilities), folder,
-                          std::move(directory)},
+                         {std::move(store), std::move(machine),
+                          compose(room->capabilities, room->site.bridged), folder,
+                          std::move(directory), room->site.why_not_bridged},
                          then);
 }
 

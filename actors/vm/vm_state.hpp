@@ -20,6 +20,7 @@ public:
     step_table steps;
     std::string folder;
     vm_listener directory;
+    std::string why_user_mode = {}; ///< where a bridge was looked for and is not there
   };
 
   void init(vm_actor::pointer self, record vm, surroundings around);
@@ -85,6 +86,7 @@ private:
 
   record_ptr snapshot() const { return std::make_shared<const record>(*vm_); }
   std::string current_step() const;
+  std::string network() const;
   clock::time_point now() const { return self_->clock().now(); }
   void say(const std::string& stage, const std::string& detail);
   void make_use();

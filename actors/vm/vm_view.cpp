@@ -46,13 +46,23 @@ vm_detail vm_state::detail() const {
   d.hypervisor = m.hypervisor;
   d.root_disk = m.root_disk;
   d.confinement = m.confinement;
-  d.network = vm_->wanted.nat ? "user-mode, the guest reaches outside"
-                              : "user-mode, closed: the guest reaches nothing outside";
+  d.network = network();
   d.kernel = m.kernel;
   d.start_retries = m.start_retries;
   for (const auto& s : m.last_start)
     d.last_start.push_back({s.name, s.micros, s.ours});
   return d;
+}
+
+std::string vm_state::network() const {
+  const auto& m = vm_->machine;
+  const bool nat = vm_->wanted.nat;
+  if (!m.bridge.empty())
+    return "bridge " + m.bridge + ", " + m.address + ", " +
+           (nat ? "the guest reaches outside" : "the guest reaches nothing outside");
+  return std::string(nat ? "user-mode, the guest reaches outside"
+                         : "user-mode, closed: the guest reaches nothing outside") +
+         (around_.why_user_mode.empty() ? "" : "; no bridge: " + around_.why_user_mode);
 }
 
 vm_view to_view(const record& r) {

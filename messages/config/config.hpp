@@ -26,6 +26,16 @@ struct vm_defaults {
   std::optional<std::uint64_t> disk_bytes;
 };
 
+/// How VMs are connected.
+struct network_settings {
+  std::optional<std::string> mode, bridge, subnet;
+  std::optional<std::filesystem::path> helper; ///< folder of the root helper's sockets
+  std::optional<std::int64_t> dns_port;
+};
+
+inline constexpr const char* builtin_helper = "/run/banger";
+inline constexpr std::uint16_t builtin_dns_port = 42069;
+
 /// What the file says. Members that it leaves out are empty.
 struct settings {
   std::filesystem::path file; ///< that was read; empty: there is none
@@ -33,13 +43,15 @@ struct settings {
   std::optional<std::filesystem::path> ssh_key_path, kernel_package, qemu_bin;
   std::optional<std::chrono::milliseconds> idle_exit, auto_stop_stale_after;
   config::vm_defaults vm_defaults;
+  network_settings network;
 };
 
 /// One key of the file, for the parser, `banger config show` and the manual.
 struct key {
   std::string_view section; ///< empty: at the top of the file
   std::string_view name;
-  std::string_view type;        ///< string, path, integer, size, duration, address, or "a|b|c"
+  std::string_view
+      type; ///< string, path, integer, size, duration, address, bridge, network, or "a|b|c"
   std::string_view otherwise;   ///< the value when the file has none, for people
   std::string_view about;       ///< one clause
   std::string_view example;     ///< the value as TOML

@@ -32,13 +32,25 @@ const std::vector<key>& keys() {
        "memory of a VM without --memory, in MiB; 0: as if left out", "2048", ""},
       {"vm_defaults", "disk_size", "size", "8G",
        "work disk of a VM without --disk-size; 0: as if left out", "\"20G\"", ""},
+      {"network", "mode", "auto|user|bridge", "auto",
+       "bridge: VMs have addresses on the host; user: each is behind its hypervisor; auto: bridge "
+       "where the root helper runs",
+       "\"bridge\"", ""},
+      {"network", "bridge", "bridge", "br-fc", "the bridge of VMs: br-fc, or br-fc- and a name",
+       "\"br-fc-dev\"", ""},
+      {"network", "subnet", "network", "one that no route of the host is in the way of",
+       "addresses of VMs on the bridge; private", "\"10.213.0.0/20\"", ""},
+      {"network", "helper", "path", builtin_helper, "folder of the root helper's sockets",
+       "\"/run/banger\"", ""},
+      {"network", "dns_port", "integer", "42069",
+       "port on 127.0.0.1 that answers for NAME.vm, where VMs are on the bridge; 1024 to 65535",
+       "53530", ""},
   };
   return all;
 }
 
 const std::vector<foreign_key>& foreign_keys() {
   constexpr const char* firecracker = "VMs run under QEMU";
-  constexpr const char* bridge = "VMs have a network of their own each, without a bridge";
   constexpr const char* polled = "nothing is measured in the background";
   static const std::vector<foreign_key> all = {
       {"firecracker_bin", firecracker},
@@ -47,10 +59,10 @@ const std::vector<foreign_key>& foreign_keys() {
       {"jailer_chroot_base", firecracker},
       {"stats_poll_interval", polled},
       {"metrics_poll_interval", polled},
-      {"bridge_name", bridge},
-      {"bridge_ip", bridge},
-      {"cidr", bridge},
-      {"tap_pool_size", bridge},
+      {"bridge_name", "it is network.bridge here"},
+      {"bridge_ip", "the bridge has the first address of network.subnet"},
+      {"cidr", "it is network.subnet here"},
+      {"tap_pool_size", "a tap is made in a millisecond; there is no pool"},
       {"file_sync", "no files of yours are copied into VMs; send them through standard input"},
       {"vm_defaults.system_overlay_size", "the root disk is as large as its image"},
       {"web_listen_addr", "there is no web interface"},
@@ -112,6 +124,16 @@ std::optional<std::string> value_of(const settings& s, std::string_view full_nam
     return text(s.vm_defaults.vcpu);
   if (full_name == "vm_defaults.memory_mib")
     return text(s.vm_defaults.memory_mib);
+  if (full_name == "network.mode")
+    return s.network.mode;
+  if (full_name == "network.bridge")
+    return s.network.bridge;
+  if (full_name == "network.subnet")
+    return s.network.subnet;
+  if (full_name == "network.helper")
+    return text(s.network.helper);
+  if (full_name == "network.dns_port")
+    return text(s.network.dns_port);
   if (full_name == "vm_defaults.disk_size")
     return size_text(s.vm_defaults.disk_bytes);
   return {};

@@ -11,6 +11,7 @@
 #include "messages/base/duration.hpp"
 #include "messages/base/names.hpp"
 #include "messages/base/nearest.hpp"
+#include "messages/base/net.hpp"
 #include "messages/config/config.hpp"
 
 // Its table of white space holds that other characters beyond ASCII never come to it. They do, from
@@ -26,6 +27,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 
 namespace banger::config {
 
@@ -124,6 +126,18 @@ verdict read_address(const toml::node& node, std::optional<std::string>& into) {
   return {};
 }
 
+/// A text that `Type::parse` takes.
+template <class Type>
+verdict read_checked(const toml::node& node, const char* wanted, std::optional<std::string>& into) {
+  const auto text = text_of(node, wanted);
+  if (!text)
+    return tl::unexpected(text.error());
+  if (const auto ok = Type::parse(*text); !ok)
+    return wrong("'" + shown(*text) + "': " + ok.error().why);
+  into = *text;
+  return {};
+}
+
 verdict read_duration(const toml::node& node, std::optional<std::chrono::milliseconds>& into) {
   const auto text = text_of(node, "a duration");
   if (!text)
@@ -188,12 +202,24 @@ verdict read_value(const key& k, const toml::node& node, const fs::path& home, s
     return read_path(node, home, s.kernel_package);
   if (k.name == "qemu_bin")
     return read_path(node, home, s.qemu_bin);
+  if (k.name == "mode")
+    return read_choice(node, k.type, s.network.mode);
+  if (k.name == "bridge")
+    return read_checked<bridge_name>(node, "the name of a bridge", s.network.bridge);
+  if (k.name == "subnet")
+    return read_checked<ipv4_net>(node, "a network", s.network.subnet);
+  if (k.name == "helper")
+    return read_path(node, home, s.network.helper);
+  if (k.name == "dns_port")
+    return read_number(node, 1024, 65535, s.network.dns_port);
   if (k.name == "vcpu")
     return read_number(node, 1, 1024, s.vm_defaults.vcpu);
   if (k.name == "memory_mib")
     return read_number(node, min_memory_mib, most_memory, s.vm_defaults.memory_mib);
   return read_size(node, s.vm_defaults.disk_bytes);
 }
+
+constexpr std::array<const char*, 2> sections{"vm_defaults", "network"};
 
 class reader {
 public:
@@ -220,17 +246,21 @@ private:
       if (full == foreign.name)
         return fail(errc::bad_request, at(name.source()) + full + " has no meaning in this version",
                     std::string(foreign.why), "remove it");
-    if (section.empty() && name.str() == "vm_defaults") {
-      if (const auto* inner = node.as_table())
-        return read(*inner, "vm_defaults");
-      return fail(errc::bad_request, at(node.source()) + "vm_defaults is a section",
-                  "this is " + std::string(type_name(node)),
-                  "write [vm_defaults] on a line of its own");
-    }
+    for (const auto* inner : sections)
+      if (section.empty() && name.str() == inner)
+        return read_section(inner, node);
     for (const auto& k : keys())
       if (k.section == section && k.name == name.str())
         return check(k, node);
     return unknown(section, name, full);
+  }
+
+  expected<void> read_section(const std::string& name, const toml::node& node) {
+    if (const auto* inner = node.as_table())
+      return read(*inner, name);
+    return fail(errc::bad_request, at(node.source()) + name + " is a section",
+                "this is " + std::string(type_name(node)),
+                "write [" + name + "] on a line of its own");
   }
 
   expected<void> check(const key& k, const toml::node& node) {
@@ -248,7 +278,7 @@ private:
     std::vector<std::string_view> near;
     for (const auto& k : keys())
       near.push_back(k.name);
-    near.emplace_back("vm_defaults");
+    near.insert(near.end(), sections.begin(), sections.end());
     std::string hint;
     if (const auto meant = nearest(name.str(), near); !meant.empty()) {
       hint = "did you mean " + std::string(meant);

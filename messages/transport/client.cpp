@@ -112,11 +112,6 @@ bool is_dying(const unique_fd& process) {
   return process && ::poll(&ready, 1, death_throes_ms) == 1;
 }
 
-struct welcome {
-  caf::strong_actor_ptr actor;
-  std::set<std::string> interface;
-};
-
 expected<welcome> shake_hands(caf::actor_system& system, const std::filesystem::path& path,
                               int socket, std::chrono::milliseconds deadline) {
   auto& loop = static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend());
@@ -138,9 +133,8 @@ expected<welcome> shake_hands(caf::actor_system& system, const std::filesystem::
 
 } // namespace
 
-expected<messages::gateway_actor> connect(caf::actor_system& system,
-                                          const std::filesystem::path& socket,
-                                          std::chrono::milliseconds deadline) {
+expected<welcome> reach(caf::actor_system& system, const std::filesystem::path& socket,
+                        std::chrono::milliseconds deadline) {
   const auto connected = local::connect(socket, deadline);
   if (!connected)
     return tl::unexpected(connected.error());
@@ -148,11 +142,17 @@ expected<messages::gateway_actor> connect(caf::actor_system& system,
   auto welcomed = shake_hands(system, socket, *connected, deadline);
   if (!welcomed && welcomed.error().code == errc::busy && is_dying(process))
     return fail(errc::disconnected, "the daemon at " + socket.string() + " has ended");
-  if (!welcomed)
-    return tl::unexpected(welcomed.error());
-  if (!welcomed->actor || !system.assignable<messages::gateway_actor>(welcomed->interface))
-    return refused(socket, caf::sec::unexpected_actor_messaging_interface);
-  return caf::actor_cast<messages::gateway_actor>(std::move(welcomed->actor));
+  return welcomed;
+}
+
+failure speaks_otherwise(const std::filesystem::path& socket) {
+  return refused(socket, caf::sec::unexpected_actor_messaging_interface).value();
+}
+
+expected<messages::gateway_actor> connect(caf::actor_system& system,
+                                          const std::filesystem::path& socket,
+                                          std::chrono::milliseconds deadline) {
+  return connect_to<messages::gateway_actor>(system, socket, deadline);
 }
 
 expected<session> greet(caf::actor_system& system, messages::gateway_actor gateway,

@@ -1,5 +1,6 @@
 #include "messages/actor/help.hpp"
 #include "messages/client.hpp"
+#include "messages/helper.hpp"
 #include "messages/transport/transport.hpp"
 
 #include <caf/io/middleman.hpp>
@@ -24,6 +25,10 @@ void register_messages(caf::actor_system_config& config) {
   config.add_error_category(caf::atom("banger"), render);
 }
 
+void register_helper_messages(caf::actor_system_config& config) {
+  config.add_message_types<caf::id_block::banger_helper>();
+}
+
 void configure(caf::actor_system_config& config, role who) {
   config.load<caf::io::middleman>();
   // Work stealing wakes up 400 times a second when idle, sharing never.
@@ -32,6 +37,8 @@ void configure(caf::actor_system_config& config, role who) {
   config.set("middleman.attach-utility-actors", who == role::client);
   config.set("middleman.enable-automatic-connections", false);
   register_messages(config);
+  if (who != role::client)
+    register_helper_messages(config);
 }
 
 void prepare(caf::actor_system& system) {

@@ -1,5 +1,6 @@
 #include "messages/transport/door.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -106,7 +107,8 @@ bool doorman::new_connection() {
     return refuse(socket, who, "unknown user");
   who.pid = peer->pid;
   who.uid = peer->uid;
-  if (who.uid != door_->opts.allowed_uid)
+  const auto& allowed = door_->opts.allowed_uids;
+  if (std::find(allowed.begin(), allowed.end(), who.uid) == allowed.end())
     return refuse(socket, who, "another user");
   if (door_->present.size() >= door_->opts.max_connections)
     return refuse(socket, who, "too many connections");

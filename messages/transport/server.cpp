@@ -102,13 +102,14 @@ void server::close() {
     impl_->close();
 }
 
-expected<server> publish(caf::actor_system& system, options opts,
-                         const messages::gateway_actor& gateway, std::vector<target> facets) {
-  facets.push_back(admit(system, gateway));
+expected<server> publish(caf::actor_system& system, options opts, target front,
+                         std::set<std::string> interface, std::vector<target> facets) {
+  facets.push_back(front);
   auto admitted = admit_all(facets);
   if (!admitted)
     return tl::unexpected(admitted.error());
-  auto listener = local::listen(opts.socket);
+  auto listener = opts.inherited >= 0 ? local::take_over(opts.inherited)
+                                      : local::listen(opts.socket, opts.socket_owner);
   if (!listener)
     return tl::unexpected(listener.error());
   auto shared = std::make_shared<door>(system);
@@ -120,10 +121,8 @@ expected<server> publish(caf::actor_system& system, options opts,
   const int socket = listener->release_socket();
   caf::io::doorman_ptr at_door = caf::make_counted<doorman>(shared, socket, port);
   auto basp = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-  using gateway_type = caf::detail::type_list<messages::gateway_actor>;
-  caf::anon_send(basp, caf::publish_atom::value, std::move(at_door), port,
-                 caf::actor_cast<caf::strong_actor_ptr>(gateway),
-                 system.message_types(gateway_type{}));
+  caf::anon_send(basp, caf::publish_atom::value, std::move(at_door), port, std::move(front.actor),
+                 std::move(interface));
   return server(std::make_unique<server::impl>(
       server::impl{system, std::move(*listener), std::move(shared), port}));
 }

@@ -158,7 +158,7 @@ void listener::unlink() {
   inode_ = 0;
 }
 
-expected<listener> listen(const fs::path& path) {
+expected<listener> listen(const fs::path& path, std::optional<uid_t> owner) {
   if (auto ok = check_socket_path(path); !ok)
     return tl::unexpected(ok.error());
   const auto lock = take_lock(path);
@@ -177,12 +177,31 @@ expected<listener> listen(const fs::path& path) {
   const auto address = address_of(path);
   if (::bind(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("cannot bind a socket at " + path.string(), errno);
+  if (owner && ::lchown(path.c_str(), *owner, static_cast<gid_t>(-1)) != 0)
+    return fail_errno("cannot give the socket " + path.string() + " to its user", errno);
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0 || ::listen(made.socket_, backlog) != 0)
     return fail_errno("cannot listen on " + path.string(), errno);
   made.device_ = info.st_dev;
   made.inode_ = info.st_ino;
   return made;
+}
+
+expected<listener> take_over(int socket) {
+  const auto option = [socket](int which) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return ::getsockopt(socket, SOL_SOCKET, which, &value, &size) == 0 ? value : -1;
+  };
+  if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != SOCK_STREAM || option(SO_ACCEPTCONN) != 1)
+    return fail(errc::bad_request, "cannot serve on descriptor " + std::to_string(socket),
+                "it is not a unix stream socket that listens");
+  if (::fcntl(socket, F_SETFD, FD_CLOEXEC) != 0 ||
+      ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK) != 0)
+    return fail_errno("cannot serve on descriptor " + std::to_string(socket), errno);
+  listener taken;
+  taken.socket_ = socket;
+  return taken;
 }
 
 expected<int> connect(const fs::path& path, std::chrono::milliseconds deadline) {

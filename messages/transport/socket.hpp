@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include <sys/types.h>
 
@@ -36,7 +37,8 @@ public:
   void unlink();
 
 private:
-  friend expected<listener> listen(const std::filesystem::path&);
+  friend expected<listener> listen(const std::filesystem::path&, std::optional<uid_t>);
+  friend expected<listener> take_over(int);
   void swap(listener& other) noexcept;
 
   std::filesystem::path path_;
@@ -46,9 +48,13 @@ private:
 };
 
 /// Takes PATH.lock for life, then replaces a stale socket. Mode 0600 from the first moment on;
-/// close-on-exec. `already_exists`: somebody serves there; `bad_request`: the path is too long or
-/// holds something else.
-expected<listener> listen(const std::filesystem::path& path);
+/// close-on-exec. `owner`: whose the file is to be, if not ours. `already_exists`: somebody serves
+/// there; `bad_request`: the path is too long or holds something else.
+expected<listener> listen(const std::filesystem::path& path, std::optional<uid_t> owner = {});
+
+/// One that listens already and that somebody else looks after, such as systemd. `bad_request`: it
+/// does not listen, or is no stream socket of this machine.
+expected<listener> take_over(int socket);
 
 /// A blocking, close-on-exec stream to whoever listens on `path`; waits at most `deadline` for a
 /// place in its queue. The listener must run as us or as root. `not_found`: nobody listens.

@@ -1,7 +1,7 @@
-// Actor messages over a unix socket: how a daemon publishes its gateway and how a client reaches
-// it. Order of life: configure, actor_system, prepare, publish or connect; then the server ends,
-// then the actors, then the actor_system. CAF crashes if an actor that was published, or that ever
-// spoke to a remote one, still lives when its system is destroyed without waiting for it.
+// Actor messages over a unix socket: how a process publishes an actor, and how another reaches it.
+// Order of life: configure, actor_system, prepare, publish or connect; then the server ends, then
+// the actors, then the actor_system. CAF crashes if an actor that was published, or that ever spoke
+// to a remote one, still lives when its system is destroyed without waiting for it.
 #pragma once
 
 #include "messages/base/error.hpp"
@@ -15,12 +15,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace banger::transport {
 
-enum class role { daemon, client };
+enum class role { daemon, client, helper };
 
 /// Scheduler, middleman and types. Never let CAF parse arguments or `caf-application.ini` on top of
 /// it.
@@ -28,12 +30,14 @@ void configure(caf::actor_system_config& config, role who);
 
 /// Every type that travels, the typed handles, and how errors of category "banger" are printed.
 void register_messages(caf::actor_system_config& config);
+/// Those that only daemon and helper know.
+void register_helper_messages(caf::actor_system_config& config);
 
 /// Removes CAF's own remote services. Right after the actor_system is made, before anything is
 /// published.
 void prepare(caf::actor_system& system);
 
-// --- the side of the daemon
+// --- the side that serves
 // -------------------------------------------------------------------------------------
 
 struct client_info {
@@ -43,7 +47,9 @@ struct client_info {
 
 struct options {
   std::filesystem::path socket;
-  uid_t allowed_uid = ::geteuid();
+  std::vector<uid_t> allowed_uids{::geteuid()};
+  std::optional<uid_t> socket_owner = {}; ///< of the socket's file; else our own
+  int inherited = -1; ///< a listening socket that somebody made for us, such as systemd
   std::size_t max_connections = 64; ///< more are closed at once
   std::chrono::milliseconds handshake_timeout{5000};
   std::size_t max_unsent =
@@ -58,7 +64,7 @@ struct options {
   std::function<void(const client_info&, const std::string& why)> refused;
 };
 
-/// A published gateway. Destroy it before the actor_system.
+/// A published actor. Destroy it before the actor_system.
 class server {
 public:
   server(server&&) noexcept;
@@ -70,21 +76,48 @@ public:
 
 private:
   struct impl;
-  friend expected<server> publish(caf::actor_system&, options, const messages::gateway_actor&,
+  friend expected<server> publish(caf::actor_system&, options, target, std::set<std::string>,
                                   std::vector<target>);
   explicit server(std::unique_ptr<impl>);
   std::unique_ptr<impl> impl_;
 };
 
-/// Serves `gateway` on a socket of mode 0600. Clients can talk to `gateway` and to `facets`
-/// (`admit(system, handle)`), and to no other actor. PATH.lock is held as long as the server lives.
-/// `already_exists`: another daemon serves here. `bad_request`: the path is too long or is not a
-/// socket.
-expected<server> publish(caf::actor_system& system, options opts,
-                         const messages::gateway_actor& gateway, std::vector<target> facets);
+expected<server> publish(caf::actor_system& system, options opts, target front,
+                         std::set<std::string> interface, std::vector<target> facets);
 
-// --- the side of the client
+/// Serves `front` on a socket of mode 0600. Clients can talk to `front` and to `facets`
+/// (`admit(system, handle)`), and to no other actor. PATH.lock is held as long as the server lives.
+/// `already_exists`: another process serves here. `bad_request`: the path is too long or is not a
+/// socket.
+template <class Interface>
+expected<server> publish(caf::actor_system& system, options opts, const Interface& front,
+                         std::vector<target> facets = {}) {
+  return publish(system, std::move(opts), admit(system, front),
+                 system.message_types(caf::detail::type_list<Interface>{}), std::move(facets));
+}
+
+// --- the side that asks
 // -------------------------------------------------------------------------------------
+
+struct welcome {
+  caf::strong_actor_ptr actor;
+  std::set<std::string> interface;
+};
+expected<welcome> reach(caf::actor_system& system, const std::filesystem::path& socket,
+                        std::chrono::milliseconds deadline);
+failure speaks_otherwise(const std::filesystem::path& socket);
+
+/// The actor that is published at `socket`. `not_found`: nobody serves there. Else as `connect`.
+template <class Interface>
+expected<Interface> connect_to(caf::actor_system& system, const std::filesystem::path& socket,
+                               std::chrono::milliseconds deadline) {
+  auto welcomed = reach(system, socket, deadline);
+  if (!welcomed)
+    return tl::unexpected(welcomed.error());
+  if (!welcomed->actor || !system.assignable<Interface>(welcomed->interface))
+    return tl::unexpected(speaks_otherwise(socket));
+  return caf::actor_cast<Interface>(std::move(welcomed->actor));
+}
 
 /// `not_found`: no daemon. `unauthorized`: the socket, or the process behind it, is someone else's.
 /// `busy`: it takes no more connections. `disconnected`: it is ending. `timed_out`: it does not

@@ -151,6 +151,7 @@ struct stage {
   struct config : caf::actor_system_config {
     config() {
       transport::register_messages(*this);
+      transport::register_helper_messages(*this);
       set("scheduler.policy", caf::atom("testing"));
     }
   };

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "actors/vm/capability.hpp"
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 
 #include <string>
 #include <vector>

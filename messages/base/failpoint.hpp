@@ -54,7 +54,8 @@ extern trap* armed_trap; ///< null unless armed
 expected<void> suffer(std::string_view scope, std::string_view name, moment at);
 } // namespace detail
 
-/// Said by the two who have effects: the machine around each step, the store around each commit.
+/// Said by those who have effects: the machine around each step, the store around each commit, the
+/// root helper around each order.
 inline expected<void> pass(std::string_view scope, std::string_view name, moment at) {
   return detail::armed_trap == nullptr ? expected<void>{} : detail::suffer(scope, name, at);
 }

@@ -1,4 +1,4 @@
-#include "actors/workers/failpoint.hpp"
+#include "messages/base/failpoint.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,0 +1,112 @@
+#include "actors/daemon/connection.hpp"
+
+#include "actors/log/log.hpp"
+#include "privhelper/net/links.hpp"
+
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+namespace banger::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+expected<ipv4_net> find_network(const config::settings& settings, const bridge_name& bridge,
+                                const std::vector<vm::record>& recorded) {
+  std::optional<ipv4_net> wished;
+  if (settings.network.subnet)
+    wished = *ipv4_net::parse(*settings.network.subnet); // it was checked when it was read
+  auto links = net::links::open();
+  if (!links)
+    return tl::unexpected(links.error());
+  const auto routes = links->routes();
+  if (!routes)
+    return tl::unexpected(routes.error());
+  std::vector<ipv4> taken;
+  for (const auto& g : known_guests(recorded))
+    if (const auto address = ipv4::parse(g.address))
+      taken.push_back(*address);
+  return network::choose_network(wished, *routes, bridge, taken);
+}
+
+} // namespace
+
+connection choose_connection(const config::settings& settings,
+                             const std::vector<vm::record>& recorded) {
+  const auto& wanted = settings.network;
+  const auto bridge = *bridge_name::parse(wanted.bridge.value_or(std::string(bridge_prefix)));
+  connection c{false,
+               {},
+               bridge,
+               fail(errc::unavailable, "VMs have no bridge here"),
+               wanted.helper.value_or(config::builtin_helper)};
+  const auto mode = wanted.mode.value_or("auto");
+  if (mode == "user")
+    return c;
+  std::error_code none;
+  const bool helped = fs::exists(c.helper / "network.sock", none);
+  if (mode == "auto" && !helped) {
+    c.why_not = "no root helper serves in " + c.helper.string();
+    return c;
+  }
+  // Root does it alone only where it was told to: its network is the whole machine's.
+  if (!helped && ::geteuid() == 0)
+    c.helper.clear();
+  c.bridged = true;
+  c.net = find_network(settings, bridge, recorded);
+  if (!c.net)
+    log::failed({}, "no_network", c.net.error());
+  return c;
+}
+
+std::vector<std::string> name_servers_of_host() {
+  // The second is where systemd-resolved, which listens on the loopback only, names its own.
+  for (const auto* file : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
+    std::vector<std::string> servers;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream words(line);
+      std::string key, server;
+      const auto address = words >> key >> server && key == "nameserver"
+                               ? ipv4::parse(server)
+                               : fail(errc::not_found, "no server");
+      if (address && address->bits >> 24 != 127)
+        servers.push_back(server);
+    }
+    if (!servers.empty())
+      return servers;
+  }
+  return {};
+}
+
+std::vector<network::known_guest> known_guests(const std::vector<vm::record>& recorded) {
+  std::vector<network::known_guest> known;
+  for (const auto& r : recorded) {
+    const auto& m = r.machine;
+    if (!m.address.empty())
+      known.push_back({r.id.str(), r.name.str(), m.address.substr(0, m.address.find('/')),
+                       r.wanted.nat, m.process.pid != 0 && !m.bridge.empty()});
+  }
+  return known;
+}
+
+privileged::line line_of(const connection& c, caf::actor_system& system) {
+  return c.helper.empty() ? privileged::in_this_process(system)
+                          : privileged::to_helper(system, c.helper);
+}
+
+network::name_service name_service_of(dns::responder* names) {
+  if (names == nullptr)
+    return {[](const vm_name&, ipv4, const std::function<void()>& done) { done(); },
+            [](const vm_name&) {},
+            {}};
+  return {[names](const vm_name& name, ipv4 address, std::function<void()> done) {
+            names->set(name, address, std::move(done));
+          },
+          [names](const vm_name& name) { names->remove(name); },
+          "127.0.0.1:" + std::to_string(names->port())};
+}
+
+} // namespace banger::daemon

@@ -1,0 +1,360 @@
+#include "actors/network/network.hpp"
+
+#include "actors/log/log.hpp"
+
+#include <chrono>
+
+namespace banger::network {
+
+using namespace std::chrono_literals;
+using namespace messages;
+
+namespace {
+
+constexpr auto deadline = 20s;
+constexpr std::size_t most_at_once = 64; ///< taps in one order
+
+/// One that is on the bridge.
+struct guest {
+  std::string name;
+  ipv4 address;
+  bool nat = false;
+};
+
+class network_state : public actor::state_base {
+public:
+  static inline const char* name = "network";
+
+  void init(network_actor::pointer self, surroundings around);
+
+  caf::result<lease_ptr> attach(const arrival& who);
+  caf::result<void> detach(const std::string& op, const std::string& vm);
+  caf::result<void> set_nat(const std::string& op, const std::string& vm, bool nat);
+  caf::result<void> rename(const std::string& vm, const std::string& to);
+  void forget(const std::string& vm);
+
+private:
+  using promise = caf::typed_response_promise<lease_ptr>;
+  using then = std::function<void(const expected<void>&)>;
+
+  void lay_ground(const std::string& op, then done);
+  void ground_step(const std::string& op);
+  void ground_laid(const expected<void>& outcome);
+  void admit(const arrival& who, ipv4 address, promise answer);
+  void open_tap(const arrival& who, ipv4 address, const policy_reply& policy, promise answer);
+  void hand_out(const arrival& who, lease_ptr made, promise answer);
+  void withdraw(const std::string& op);
+  void withdrawn();
+  guest_order order_of(const guest& g) const;
+  template <class Order>
+  Order about(const std::string& op) const;
+  template <class Atom, class Order, class Then>
+  void say(Atom what, const Order& order, Then after, std::function<void(const failure&)> failed);
+
+  network_actor::pointer self_ = nullptr;
+  std::optional<surroundings> around_;
+  std::optional<address_book> addresses_;
+  privileged::privileged_actor privileged_;
+  std::map<std::string, guest> guests_; ///< on the bridge now, by VM
+
+  bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
+  std::vector<then> waiting_; ///< until they are
+  struct leaver {
+    guest who;
+    caf::typed_response_promise<void> answer;
+  };
+  std::vector<leaver> leaving_, being_withdrawn_;
+};
+
+void network_state::init(network_actor::pointer self, surroundings around) {
+  self_ = self;
+  around_ = std::move(around);
+  const network_actor me = self;
+  privileged_ =
+      privileged::spawn_privileged(self->home_system(), around_->to, around_->workers, [me, this] {
+        actor::tell_from_outside(me, work::thunk{[this] { ground_ = false; }});
+      });
+  self_->link_to(privileged_);
+  if (!around_->net)
+    return;
+  addresses_.emplace(*around_->net);
+  for (const auto& k : around_->known) {
+    const auto address = ipv4::parse(k.address);
+    const auto called = vm_name::parse(k.name);
+    if (!address || !called || addresses_->take(k.vm, *address).value_or(ipv4{}) != *address)
+      continue;
+    if (!k.runs)
+      continue;
+    guests_.emplace(k.vm, guest{k.name, *address, k.nat});
+    around_->names.set(*called, *address, [] {});
+  }
+  // Those that run have what they need; but the daemon before us may have left more than that.
+  if (!std::exchange(around_->known, {}).empty())
+    lay_ground({}, [](const expected<void>&) {});
+}
+
+template <class Order>
+Order network_state::about(const std::string& op) const {
+  Order order;
+  order.op = op;
+  order.bridge = around_->bridge.str();
+  if constexpr (requires { order.network; })
+    order.network = around_->net->str();
+  return order;
+}
+
+template <class Atom, class Order, class Then>
+void network_state::say(Atom what, const Order& order, Then after,
+                        std::function<void(const failure&)> failed) {
+  actor::ask(self_, privileged_, deadline, what, order).then(after, [failed](caf::error& why) {
+    failed(actor::from_error(why));
+  });
+}
+
+guest_order network_state::order_of(const guest& g) const {
+  return {tap_of(g.address).str(), mac_address::of(g.address).str(), g.address.str(), g.nat};
+}
+
+// -- what all of them stand on ------------------------------------------------------------------
+
+void network_state::lay_ground(const std::string& op, then done) {
+  if (ground_)
+    return done({});
+  waiting_.push_back(std::move(done));
+  if (waiting_.size() == 1)
+    ground_step(op);
+}
+
+// Bridge, then the whole policy in place of whatever there was, then whom the host asks for names.
+void network_state::ground_step(const std::string& op) {
+  const auto failed = [this](const failure& why) { ground_laid(tl::unexpected(why)); };
+  const auto resolver = [this, op](const policy_reply&) {
+    if (around_->names.server.empty())
+      return ground_laid({});
+    auto order = about<resolver_order>(op);
+    order.server = around_->names.server;
+    say(
+        resolver_atom::value, order, [this] { ground_laid({}); },
+        [this](const failure& why) { // names are a comfort, not a condition
+          log::warn({}, "names_not_routed", {{"text", describe(why)}});
+          ground_laid({});
+        });
+  };
+  const auto policy = [this, op, failed, resolver] {
+    auto order = about<policy_order>(op);
+    for (const auto& [vm, g] : guests_)
+      order.guests.push_back(order_of(g));
+    say(policy_atom::value, order, resolver, failed);
+  };
+  say(bridge_atom::value, about<bridge_order>(op), policy, failed);
+}
+
+void network_state::ground_laid(const expected<void>& outcome) {
+  ground_ = outcome.has_value();
+  if (!outcome)
+    log::failed({}, "network_failed", outcome.error());
+  for (const auto& done : std::exchange(waiting_, {}))
+    done(outcome);
+}
+
+// -- who comes ------------------------------------------------------------------------------------
+
+caf::result<lease_ptr> network_state::attach(const arrival& who) {
+  if (!around_->net)
+    return actor::to_error(around_->net.error());
+  const auto before = ipv4::parse(who.address);
+  const auto address = addresses_->take(who.vm, before ? std::optional(*before) : std::nullopt);
+  if (!address)
+    return actor::to_error(address.error());
+  auto answer = self_->make_response_promise<lease_ptr>();
+  lay_ground(who.op, [this, who, address = *address, answer](const expected<void>& ready) mutable {
+    if (ready)
+      admit(who, address, answer);
+    else
+      answer.deliver(actor::to_error(ready.error()));
+  });
+  return answer;
+}
+
+// The policy first: a tap without one can do nothing.
+void network_state::admit(const arrival& who, ipv4 address, promise answer) {
+  const auto& g = guests_[who.vm] = guest{who.name, address, who.nat};
+  auto change = about<guest_change>(who.op);
+  change.guest = order_of(g);
+  say(
+      guest_atom::value, change,
+      [this, who, address, answer](const policy_reply& policy) {
+        open_tap(who, address, policy, answer);
+      },
+      [this, who, answer](const failure& why) mutable {
+        guests_.erase(who.vm);
+        ground_ = ground_ && why.code != errc::not_found; // somebody took our tables away
+        answer.deliver(actor::to_error(why));
+      });
+}
+
+void network_state::open_tap(const arrival& who, ipv4 address, const policy_reply& policy,
+                             promise answer) {
+  auto made = std::make_shared<lease>();
+  made->address = address.str() + "/" + std::to_string(around_->net->prefix());
+  made->gateway = around_->net->host().str();
+  made->mac = mac_address::of(address).str();
+  made->tap = tap_of(address).str();
+  made->bridge = around_->bridge.str();
+  if (who.nat)
+    made->obstacles = policy.obstacles;
+  auto order = about<taps_order>(who.op);
+  order.names = {made->tap};
+  say(
+      taps_atom::value, order,
+      [this, who, made, answer](const privileged::open_taps_ptr& taps) {
+        made->device = taps->front();
+        hand_out(who, made, answer);
+      },
+      [this, answer](const failure& why) mutable {
+        ground_ = ground_ && why.code != errc::not_found; // somebody took our bridge away
+        answer.deliver(actor::to_error(why));
+      });
+}
+
+// A VM that is reported running can be reached by its name.
+void network_state::hand_out(const arrival& who, lease_ptr made, promise answer) {
+  const auto called = vm_name::parse(who.name);
+  const auto found = guests_.find(who.vm);
+  if (!called || found == guests_.end()) {
+    answer.deliver(std::move(made));
+    return;
+  }
+  const network_actor me = self_;
+  around_->names.set(*called, found->second.address,
+                     [me, made = std::move(made), answer]() mutable {
+                       actor::tell_from_outside(
+                           me, work::thunk{[made, answer]() mutable { answer.deliver(made); }});
+                     });
+}
+
+// -- who goes -------------------------------------------------------------------------------------
+
+caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
+  const auto found = guests_.find(vm);
+  if (found == guests_.end())
+    return caf::unit;
+  auto answer = self_->make_response_promise<void>();
+  if (const auto called = vm_name::parse(found->second.name))
+    around_->names.remove(*called);
+  leaving_.push_back({std::move(found->second), answer});
+  guests_.erase(found);
+  if (being_withdrawn_.empty())
+    withdraw(op);
+  return answer;
+}
+
+// Whoever leaves while others are being withdrawn goes with the next batch: the kernel takes as
+// long for one tap as for many.
+void network_state::withdraw(const std::string& op) {
+  const auto count = std::min(leaving_.size(), most_at_once);
+  const auto end = leaving_.begin() + static_cast<std::ptrdiff_t>(count);
+  being_withdrawn_.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(end));
+  leaving_.erase(leaving_.begin(), end);
+  auto taps = about<taps_order>(op);
+  taps.present = false;
+  for (const auto& l : being_withdrawn_)
+    taps.names.push_back(tap_of(l.who.address).str());
+  const auto failed = [this](const failure& why) {
+    ground_ = false; // the next time, the whole policy is said anew
+    log::failed({}, "network_not_tidied", why);
+    withdrawn();
+  };
+  const auto policy = [this, op, failed](const privileged::open_taps_ptr&) {
+    auto left = std::make_shared<std::size_t>(being_withdrawn_.size());
+    for (const auto& l : being_withdrawn_) {
+      auto change = about<guest_change>(op);
+      change.guest = order_of(l.who);
+      change.present = false;
+      const auto one_less = [this, left] {
+        if (--*left == 0)
+          withdrawn();
+      };
+      say(
+          guest_atom::value, change, [one_less](const policy_reply&) { one_less(); },
+          [this, one_less](const failure& why) {
+            ground_ = false;
+            log::failed({}, "network_not_tidied", why);
+            one_less();
+          });
+    }
+  };
+  say(taps_atom::value, taps, policy, failed);
+}
+
+void network_state::withdrawn() {
+  for (auto& l : std::exchange(being_withdrawn_, {}))
+    actor::done(l.answer);
+  if (!leaving_.empty())
+    withdraw({});
+}
+
+// -- what changes ---------------------------------------------------------------------------------
+
+caf::result<void> network_state::set_nat(const std::string& op, const std::string& vm, bool nat) {
+  const auto found = guests_.find(vm);
+  if (found == guests_.end() || found->second.nat == nat)
+    return caf::unit;
+  auto answer = self_->make_response_promise<void>();
+  auto changed = found->second;
+  changed.nat = nat;
+  auto change = about<guest_change>(op);
+  change.guest = order_of(changed);
+  say(
+      guest_atom::value, change,
+      [this, vm, nat, answer](const policy_reply&) {
+        if (const auto now = guests_.find(vm); now != guests_.end())
+          now->second.nat = nat;
+        actor::done(answer);
+      },
+      [answer](const failure& why) mutable { answer.deliver(actor::to_error(why)); });
+  return answer;
+}
+
+caf::result<void> network_state::rename(const std::string& vm, const std::string& to) {
+  const auto found = guests_.find(vm);
+  const auto called = vm_name::parse(to);
+  if (found == guests_.end() || !called)
+    return caf::unit;
+  if (const auto old = vm_name::parse(found->second.name))
+    around_->names.remove(*old);
+  found->second.name = to;
+  around_->names.set(*called, found->second.address, [] {});
+  return caf::unit;
+}
+
+void network_state::forget(const std::string& vm) {
+  if (addresses_)
+    addresses_->drop(vm);
+}
+
+network_actor::behavior_type behavior(network_actor::stateful_pointer<network_state> self,
+                                      surroundings around) {
+  static_assert(actor::sound_state<network_state>);
+  actor::make_sturdy(self);
+  auto& s = self->state;
+  s.init(self, std::move(around));
+  return {
+      [&s](attach_atom, const arrival& who) { return s.attach(who); },
+      [&s](detach_atom, const std::string& op, const std::string& vm) { return s.detach(op, vm); },
+      [&s](nat_atom, const std::string& op, const std::string& vm, bool nat) {
+        return s.set_nat(op, vm, nat);
+      },
+      [&s](rename_atom, const std::string& vm, const std::string& to) { return s.rename(vm, to); },
+      [&s](forget_atom, const std::string& vm) { s.forget(vm); },
+      [](const work::thunk& t) { t.run(); },
+  };
+}
+
+} // namespace
+
+network_actor spawn_network(caf::actor_system& system, surroundings around) {
+  return system.spawn(behavior, std::move(around));
+}
+
+} // namespace banger::network

@@ -1,0 +1,60 @@
+// Whoever does what needs more rights than the daemon has. One interface, three who stand behind
+// it: the root helper, the same actor in this process (bangerd is root), or nobody.
+#pragma once
+
+#include "actors/workers/thunk.hpp"
+#include "messages/base/unique_fd.hpp"
+#include "messages/helper.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace banger::privileged {
+
+/// Taps, open, in the order in which they were asked for. Empty where none is to be there.
+using open_taps = std::vector<std::shared_ptr<unique_fd>>;
+using open_taps_ptr = std::shared_ptr<const open_taps>;
+
+} // namespace banger::privileged
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::privileged::open_taps_ptr)
+
+namespace banger::privileged {
+
+/// As the helper's own (messages/helper.hpp), with descriptors in place of tokens. Beside the
+/// helper's errors: `unavailable`: there is none, and what to do; `disconnected`: it went away with
+/// this order under way; `bad_version`. Nothing is kept for later: an order fails or is done.
+using privileged_actor = caf::typed_actor<
+    caf::replies_to<messages::bridge_atom, messages::bridge_order>::with<void>,
+    caf::replies_to<messages::taps_atom, messages::taps_order>::with<open_taps_ptr>,
+    caf::replies_to<messages::policy_atom, messages::policy_order>::with<messages::policy_reply>,
+    caf::replies_to<messages::guest_atom, messages::guest_change>::with<messages::policy_reply>,
+    caf::replies_to<messages::resolver_atom, messages::resolver_order>::with<void>,
+    caf::replies_to<messages::inventory_atom>::with<messages::network_inventory>,
+    caf::replies_to<messages::sweep_atom, messages::network_sweep>::with<messages::sweep_reply>,
+    caf::reacts_to<work::thunk>>;
+
+/// How the helper is reached. Both block, for some milliseconds, in a pool.
+struct line {
+  std::function<expected<messages::network_helper>()> connect;
+  /// The descriptors that a token stands for.
+  std::function<expected<std::vector<unique_fd>>(const std::string& token, std::size_t count)>
+      fetch;
+};
+
+/// A line to nobody: every order fails with `why`.
+line refusing(failure why);
+/// To the helper whose sockets are in `folder`. `system` must outlive it.
+line to_helper(caf::actor_system& system, std::filesystem::path folder);
+
+/// To an actor of our own: for a daemon that is root.
+line in_this_process(caf::actor_system& system);
+
+/// `lost` is called in the actor whenever a helper that was there is gone: what it did may have to
+/// be said again to the next one.
+privileged_actor spawn_privileged(caf::actor_system& system, line to, work::run_fn workers,
+                                  std::function<void()> lost = {});
+
+} // namespace banger::privileged

@@ -1,0 +1,271 @@
+// The network actor with a helper that writes down what it is told.
+#include "actors/network/network.hpp"
+#include "tests/actor/stage.hpp"
+
+using namespace banger;
+using namespace banger::test;
+using namespace banger::messages;
+
+namespace {
+
+struct notebook {
+  std::vector<std::string> orders;
+  std::vector<guest_order> policy; ///< of the last one
+  std::string breaks_at;           ///< an order that fails
+  bool silent = false;             ///< taps are never answered
+};
+
+struct helper_double : actor::state_base {
+  static inline const char* name = "helper double";
+  std::vector<caf::typed_response_promise<taps_reply>> open;
+};
+
+network_helper::behavior_type helper(network_helper::stateful_pointer<helper_double> self,
+                                     notebook* n) {
+  actor::make_sturdy(self);
+  const auto note = [n](std::string what) -> expected<void> {
+    n->orders.push_back(what);
+    if (n->breaks_at.empty() || what.rfind(n->breaks_at, 0) != 0)
+      return {};
+    return fail(errc::not_found, what + " broke");
+  };
+  return {
+      [](hello_atom, const hello_request&) { return helper_about{}; },
+      [note](bridge_atom, const bridge_order& o) {
+        return actor::answer(note("bridge " + o.bridge + " " + o.network));
+      },
+      [self, n, note](taps_atom, const taps_order& o) -> caf::result<taps_reply> {
+        std::string names;
+        for (const auto& one : o.names)
+          names += " " + one;
+        if (auto ok = note((o.present ? "open" : "close") + names); !ok)
+          return actor::to_error(ok.error());
+        if (!n->silent)
+          return taps_reply{o.present ? "token" : ""};
+        self->state.open.push_back(self->make_response_promise<taps_reply>());
+        return self->state.open.back();
+      },
+      [n, note](policy_atom, const policy_order& o) -> caf::result<policy_reply> {
+        n->policy = o.guests;
+        if (auto ok = note("policy"); !ok)
+          return actor::to_error(ok.error());
+        return policy_reply{};
+      },
+      [note](guest_atom, const guest_change& o) -> caf::result<policy_reply> {
+        if (auto ok = note((o.present ? "admit " : "expel ") + o.guest.address +
+                           (o.guest.nat ? " nat" : ""));
+            !ok)
+          return actor::to_error(ok.error());
+        return policy_reply{{"a wall"}};
+      },
+      [note](resolver_atom, const resolver_order& o) {
+        return actor::answer(note("resolver " + o.server));
+      },
+      [](inventory_atom) { return network_inventory{}; },
+      [](sweep_atom, const network_sweep&) { return sweep_reply{}; },
+  };
+}
+
+struct bridged : stage {
+  notebook n;
+  network_helper root_helper;
+  std::optional<failure> away; ///< why the helper is not reached
+  std::map<std::string, std::string> names;
+  std::vector<network::known_guest> known;
+  network::network_actor network;
+
+  void open(const expected<ipv4_net>& net = *ipv4_net::parse("10.213.0.0/20")) {
+    start_helper();
+    privileged::line to{[this]() -> expected<network_helper> {
+                          if (away)
+                            return tl::unexpected(*away);
+                          return root_helper;
+                        },
+                        [](const std::string&, std::size_t count) {
+                          return expected<std::vector<unique_fd>>(std::vector<unique_fd>(count));
+                        }};
+    network::name_service service{
+        [this](const vm_name& name, ipv4 a, const std::function<void()>& done) {
+          names[name.str()] = a.str();
+          done();
+        },
+        [this](const vm_name& name) { names.erase(name.str()); }, "127.0.0.1:42069"};
+    network =
+        keep(network::spawn_network(system, {*bridge_name::parse("br-fc"), net, to,
+                                             [](work::pool::task t) { t(); }, service, known}));
+    scheduler.run();
+  }
+  void start_helper() { root_helper = keep(system.spawn(helper, &n)); }
+
+  network::lease_ptr attach(const std::string& vm, const std::string& address = {},
+                            bool nat = false) {
+    return ask<network::lease_ptr>(network, network::attach_atom::value,
+                                   network::arrival{"op-1", vm, vm, address, nat});
+  }
+  failure refusal(const std::string& vm) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->send(network, network::attach_atom::value, network::arrival{"op-1", vm, vm, {}, false});
+    scheduler.run();
+    client->receive([](const network::lease_ptr&) {},
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why;
+  }
+  void detach(const std::string& vm) {
+    client->send(network, network::detach_atom::value, std::string("op-2"), vm);
+  }
+  void hear_done() {
+    client->receive([] {}, [](const caf::error&) { FAIL("refused"); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+  }
+  std::vector<std::string> told() { return std::exchange(n.orders, {}); }
+};
+
+using words = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(bridged,
+                 "the first VM gets bridge, policy and names made, the next one only its own") {
+  open();
+  CHECK(told().empty()); // nothing is made before somebody needs it
+  const auto lease = attach("otter");
+  CHECK(lease->address == "10.213.0.2/20");
+  CHECK(lease->gateway == "10.213.0.1");
+  CHECK(lease->mac == "52:54:0a:d5:00:02");
+  CHECK(lease->tap == "tap-fc-0ad50002");
+  CHECK(lease->obstacles.empty()); // they are in nobody's way who stays here
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "policy", "resolver 127.0.0.1:42069",
+                        "admit 10.213.0.2", "open tap-fc-0ad50002"});
+  CHECK(names == std::map<std::string, std::string>{{"otter", "10.213.0.2"}});
+  const auto next = attach("heron", "10.213.0.9", true);
+  CHECK(next->address == "10.213.0.9/20");
+  CHECK(next->obstacles == words{"a wall"});
+  CHECK(told() == words{"admit 10.213.0.9 nat", "open tap-fc-0ad50009"});
+}
+
+TEST_CASE_METHOD(bridged, "an address stays a VM's until it is forgotten, and is nobody else's") {
+  open();
+  attach("otter");
+  detach("otter");
+  scheduler.run();
+  hear_done();
+  CHECK(names.empty());
+  CHECK(attach("heron", "10.213.0.2")->address == "10.213.0.3/20");
+  CHECK(attach("otter")->address == "10.213.0.2/20");
+  detach("otter");
+  client->send(network, network::forget_atom::value, std::string("otter"));
+  scheduler.run();
+  hear_done();
+  CHECK(attach("beaver")->address == "10.213.0.2/20");
+}
+
+TEST_CASE_METHOD(bridged, "those who leave while others are being withdrawn leave together") {
+  open();
+  for (const auto* vm : {"otter", "heron", "beaver", "stoat"})
+    attach(vm);
+  told();
+  for (const auto* vm : {"otter", "heron", "beaver", "stoat"})
+    detach(vm);
+  scheduler.run();
+  for (int i = 0; i < 4; ++i)
+    hear_done();
+  const auto orders = told();
+  CHECK(orders.front() == "close tap-fc-0ad50002");
+  CHECK(std::count_if(orders.begin(), orders.end(),
+                      [](const auto& o) { return o.rfind("close", 0) == 0; }) == 2);
+  CHECK(std::find(orders.begin(), orders.end(),
+                  "close tap-fc-0ad50003 tap-fc-0ad50004 tap-fc-0ad50005") != orders.end());
+}
+
+TEST_CASE_METHOD(bridged,
+                 "without a helper a VM is refused with what to do, and a later one is found") {
+  open();
+  away = failure{errc::unavailable, "the root helper does not run", "", "start it", ""};
+  CHECK(describe(refusal("otter")).find("start it") != std::string::npos);
+  away.reset();
+  CHECK(attach("otter")->address == "10.213.0.2/20");
+}
+
+TEST_CASE_METHOD(bridged, "a network that is in somebody's way is told with each VM") {
+  open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
+  CHECK(refusal("otter").code == errc::bad_request);
+  detach("otter");
+  scheduler.run();
+  hear_done();
+}
+
+TEST_CASE_METHOD(bridged, "a helper that dies with an order under way fails it at once") {
+  open();
+  attach("otter");
+  n.silent = true;
+  client->send(network, network::attach_atom::value,
+               network::arrival{"op-1", "heron", "heron", {}, false});
+  scheduler.run();
+  caf::anon_send_exit(root_helper, caf::exit_reason::kill);
+  scheduler.run();
+  client->receive(
+      [](const network::lease_ptr&) { FAIL("it cannot be"); },
+      [](const caf::error& e) { CHECK(actor::from_error(e).code == errc::disconnected); },
+      caf::after(0s) >> [] { FAIL("no answer"); });
+  // The next one is told everything that is to be, with those who are there.
+  n.silent = false;
+  start_helper();
+  told();
+  attach("beaver");
+  CHECK(told().front() == "bridge br-fc 10.213.0.0/20");
+  CHECK(n.policy.size() == 2); // otter, and heron until its start is undone
+}
+
+TEST_CASE_METHOD(bridged, "what could not be withdrawn is withdrawn with the next policy") {
+  open();
+  attach("otter");
+  n.breaks_at = "close";
+  detach("otter");
+  scheduler.run();
+  hear_done(); // a stop does not fail for it
+  n.breaks_at.clear();
+  told();
+  attach("heron");
+  CHECK(told().at(1) == "policy");
+  CHECK(n.policy.empty());
+}
+
+TEST_CASE_METHOD(bridged, "somebody who flushed the tables costs one start, not all") {
+  open();
+  attach("otter");
+  n.breaks_at = "admit";
+  CHECK(refusal("heron").code == errc::not_found);
+  n.breaks_at.clear();
+  told();
+  attach("heron");
+  CHECK(told().at(1) == "policy");
+  REQUIRE(n.policy.size() == 1);
+  CHECK(n.policy.front().address == "10.213.0.2");
+}
+
+TEST_CASE_METHOD(bridged, "after a restart of the daemon those who run are who is let through") {
+  known = {{"otter", "otter", "10.213.0.7", true, true},
+           {"heron", "heron", "10.213.0.8", false, false}};
+  open();
+  REQUIRE(n.policy.size() == 1);
+  CHECK(n.policy.front().address == "10.213.0.7");
+  CHECK(n.policy.front().nat);
+  CHECK(names == std::map<std::string, std::string>{{"otter", "10.213.0.7"}});
+  CHECK(attach("beaver", "10.213.0.8")->address == "10.213.0.2/20");
+  CHECK(attach("heron", "10.213.0.8")->address == "10.213.0.8/20");
+}
+
+TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {
+  open();
+  attach("otter");
+  told();
+  client->send(network, network::nat_atom::value, std::string("op-3"), std::string("otter"), true);
+  scheduler.run();
+  hear_done();
+  CHECK(told() == words{"admit 10.213.0.2 nat"});
+  client->send(network, network::rename_atom::value, std::string("otter"), std::string("beaver"));
+  scheduler.run();
+  hear_done();
+  CHECK(names == std::map<std::string, std::string>{{"beaver", "10.213.0.2"}});
+}

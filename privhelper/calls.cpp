@@ -1,5 +1,6 @@
 #include "privhelper/calls.hpp"
 
+#include <array>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -20,13 +21,16 @@ call_condition is(unsigned argument, std::uint64_t value) { return {argument, in
 call_condition has(unsigned argument, std::uint64_t bits) { return {argument, bits, bits}; }
 call_condition lacks(unsigned argument, std::uint64_t bits) { return {argument, bits, 0}; }
 
+constexpr std::array<std::uint64_t, 11> of_taps = {
+    TUNSETIFF,     TUNGETIFF,       TUNGETFEATURES,  TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP,
+    TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETVNETHDRSZ, TUNSETSNDBUF,  TUNSETQUEUE};
+constexpr std::array<std::uint64_t, 6> that_ask = {FIONBIO, FIONREAD,     FIOCLEX,
+                                                   TCGETS,  SIOCGIFINDEX, SIOCGIFNAME};
+
 void add_controls(std::vector<conditional_call>& into) {
-  for (const std::uint64_t request :
-       {TUNSETIFF, TUNGETIFF, TUNGETFEATURES, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP,
-        TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETVNETHDRSZ, TUNSETSNDBUF, TUNSETQUEUE})
+  for (const auto request : of_taps)
     into.push_back({"ioctl", {is(1, request)}, "it is about a tap"});
-  for (const std::uint64_t request :
-       {FIONBIO, FIONREAD, FIOCLEX, TCGETS, SIOCGIFINDEX, SIOCGIFNAME})
+  for (const auto request : that_ask)
     into.push_back({"ioctl",
                     {is(1, request)},
                     "it asks what a descriptor is, or for the name or number of a link"});

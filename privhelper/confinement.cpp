@@ -72,8 +72,8 @@ expected<void> bound(std::uint64_t mask) {
 expected<void> keep_only(std::uint64_t mask) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   capability_words words{};
-  for (std::size_t i = 0; i < words.size(); ++i)
-    words[i].effective = words[i].permitted = static_cast<std::uint32_t>(mask >> (32 * i));
+  words[0].effective = words[0].permitted = static_cast<std::uint32_t>(mask);
+  words[1].effective = words[1].permitted = static_cast<std::uint32_t>(mask >> 32);
   if (::syscall(SYS_capset, &header, words.data()) != 0)
     return fail_errno("cannot keep the capabilities of the role only", errno);
   return {};

@@ -29,6 +29,7 @@ expected<void> add(const filter& f, std::uint32_t action, std::string_view call,
   if (number == __NR_SCMP_ERROR || number < 0)
     return {};
   std::vector<scmp_arg_cmp> all;
+  all.reserve(when.size());
   for (const auto& c : when)
     all.push_back({c.argument, SCMP_CMP_MASKED_EQ, c.mask, c.value});
   const int bad = seccomp_rule_add_array(f.get(), action, number, static_cast<unsigned>(all.size()),

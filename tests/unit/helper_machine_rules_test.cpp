@@ -179,7 +179,7 @@ TEST_CASE("sizes are bounded by the host, and not 0") {
        {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{16385}, std::uint64_t{1} << 44,
         std::uint64_t{1} << 63, UINT64_MAX, (std::uint64_t{1} << 44) + 512})
     CHECK(with(some_launch(), &launch_order::memory_mib, n) == "launch order: field memory_mib");
-  CHECK(with(some_launch(), &launch_order::memory_mib, 16384) == "none");
+  CHECK(with(some_launch(), &launch_order::memory_mib, 16384U) == "none");
   for (const auto n : {std::uint64_t{0}, std::uint64_t{1}, 16 * MiB - 512, 16 * MiB + 1,
                        max_disk_bytes + 512, UINT64_MAX})
     CHECK(with(some_disk(), &root_disk_order::bytes, n) == "rootdisk order: field bytes");

@@ -119,7 +119,7 @@ struct signal_order {
   std::string op, vm;
   std::uint32_t pid = 0;
   std::uint64_t start_time = 0;
-  std::string signal; ///< KILL | TERM | INT
+  std::string signal; ///< as of a `verb_request`: KILL, TERM, ...
 };
 
 struct cleanup_order {

@@ -41,7 +41,7 @@ private:
   int fd_;
 };
 
-int new_socket() { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }
+int new_socket(int type) { return ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0); }
 
 // The caller has checked the length.
 sockaddr_un address_of(const fs::path& path) {
@@ -85,7 +85,7 @@ expected<int> take_lock(const fs::path& path) {
 }
 
 // Only with the lock held. Somebody who ignores the lock may still be there, so it knocks first.
-expected<void> remove_stale(const fs::path& path) {
+expected<void> remove_stale(const fs::path& path, int type) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0)
     return errno == ENOENT ? expected<void>()
@@ -93,11 +93,12 @@ expected<void> remove_stale(const fs::path& path) {
   if (!S_ISSOCK(info.st_mode))
     return fail(errc::bad_request, "will not replace " + path.string(), "it is not a socket",
                 "remove it, or choose another path");
-  descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  descriptor probe(new_socket(type | SOCK_NONBLOCK));
   if (!probe)
     return fail_errno("cannot make a socket", errno);
   const int knock = connect_to(probe.get(), path);
-  if (knock == 0 || knock == EAGAIN)
+  // EPROTOTYPE: somebody answers there, in another manner.
+  if (knock == 0 || knock == EAGAIN || knock == EPROTOTYPE)
     return taken(path, "somebody who does not hold its lock answers there");
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return fail_errno("cannot remove the stale socket " + path.string(), errno);
@@ -158,7 +159,7 @@ void listener::unlink() {
   inode_ = 0;
 }
 
-expected<listener> listen(const fs::path& path, std::optional<uid_t> owner) {
+expected<listener> listen(const fs::path& path, std::optional<uid_t> owner, int type) {
   if (auto ok = check_socket_path(path); !ok)
     return tl::unexpected(ok.error());
   const auto lock = take_lock(path);
@@ -167,9 +168,9 @@ expected<listener> listen(const fs::path& path, std::optional<uid_t> owner) {
   listener made;
   made.lock_ = *lock;
   made.path_ = path;
-  if (auto ok = remove_stale(path); !ok)
+  if (auto ok = remove_stale(path, type); !ok)
     return tl::unexpected(ok.error());
-  made.socket_ = new_socket();
+  made.socket_ = new_socket(type);
   // The mode of a socket's file comes from the descriptor when it is bound, so there is no moment
   // in which it is open to all.
   if (made.socket_ < 0 || ::fchmod(made.socket_, 0600) != 0)
@@ -187,15 +188,16 @@ expected<listener> listen(const fs::path& path, std::optional<uid_t> owner) {
   return made;
 }
 
-expected<listener> take_over(int socket) {
+expected<listener> take_over(int socket, int type) {
   const auto option = [socket](int which) {
     int value = -1;
     socklen_t size = sizeof value;
     return ::getsockopt(socket, SOL_SOCKET, which, &value, &size) == 0 ? value : -1;
   };
-  if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != SOCK_STREAM || option(SO_ACCEPTCONN) != 1)
+  if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != type || option(SO_ACCEPTCONN) != 1)
     return fail(errc::bad_request, "cannot serve on descriptor " + std::to_string(socket),
-                "it is not a unix stream socket that listens");
+                type == SOCK_STREAM ? "it is not a unix stream socket that listens"
+                                    : "it is not a unix socket of this type that listens");
   if (::fcntl(socket, F_SETFD, FD_CLOEXEC) != 0 ||
       ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK) != 0)
     return fail_errno("cannot serve on descriptor " + std::to_string(socket), errno);
@@ -204,10 +206,10 @@ expected<listener> take_over(int socket) {
   return taken;
 }
 
-expected<int> connect(const fs::path& path, std::chrono::milliseconds deadline) {
+expected<int> connect(const fs::path& path, std::chrono::milliseconds deadline, int type) {
   if (auto ok = check_socket_path(path); !ok)
     return tl::unexpected(ok.error());
-  descriptor fd(new_socket());
+  descriptor fd(new_socket(type));
   const auto patience = to_timeval(deadline);
   if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
     return fail_errno("cannot make a socket", errno);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 namespace banger::local {
@@ -37,8 +38,8 @@ public:
   void unlink();
 
 private:
-  friend expected<listener> listen(const std::filesystem::path&, std::optional<uid_t>);
-  friend expected<listener> take_over(int);
+  friend expected<listener> listen(const std::filesystem::path&, std::optional<uid_t>, int);
+  friend expected<listener> take_over(int, int);
   void swap(listener& other) noexcept;
 
   std::filesystem::path path_;
@@ -48,17 +49,20 @@ private:
 };
 
 /// Takes PATH.lock for life, then replaces a stale socket. Mode 0600 from the first moment on;
-/// close-on-exec. `owner`: whose the file is to be, if not ours. `already_exists`: somebody serves
-/// there; `bad_request`: the path is too long or holds something else.
-expected<listener> listen(const std::filesystem::path& path, std::optional<uid_t> owner = {});
+/// close-on-exec. `owner`: whose the file is to be, if not ours. `type`: or SOCK_SEQPACKET.
+/// `already_exists`: somebody serves there; `bad_request`: the path is too long or holds something
+/// else.
+expected<listener> listen(const std::filesystem::path& path, std::optional<uid_t> owner = {},
+                          int type = SOCK_STREAM);
 
 /// One that listens already and that somebody else looks after, such as systemd. `bad_request`: it
-/// does not listen, or is no stream socket of this machine.
-expected<listener> take_over(int socket);
+/// does not listen, or is no socket of this type and machine.
+expected<listener> take_over(int socket, int type = SOCK_STREAM);
 
-/// A blocking, close-on-exec stream to whoever listens on `path`; waits at most `deadline` for a
+/// A blocking, close-on-exec socket to whoever listens on `path`; waits at most `deadline` for a
 /// place in its queue. The listener must run as us or as root. `not_found`: nobody listens.
 /// `unauthorized`, `busy`, `bad_request` (path).
-expected<int> connect(const std::filesystem::path& path, std::chrono::milliseconds deadline);
+expected<int> connect(const std::filesystem::path& path, std::chrono::milliseconds deadline,
+                      int type = SOCK_STREAM);
 
 } // namespace banger::local

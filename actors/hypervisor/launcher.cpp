@@ -111,7 +111,7 @@ expected<void> fork_child(preparation& p) {
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t between = ::vfork(); // a copy of our memory for the grandchild is enough
+  const pid_t between = ::fork();
   if (between == 0)
     run_child(p.child);
   const int error = errno;

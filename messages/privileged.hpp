@@ -84,7 +84,6 @@ struct link_view {
 struct network_inventory {
   std::vector<link_view> links;
   std::vector<guest_order> guests;
-  std::vector<std::string> obstacles;
 };
 
 /// Takes away what is ours and not named here. An empty list of bridges: everything.
@@ -167,7 +166,7 @@ BANGER_INSPECT(guest_change, x.op, x.bridge, x.network, x.guest, x.present)
 BANGER_INSPECT(policy_reply, x.obstacles)
 BANGER_INSPECT(resolver_order, x.op, x.bridge, x.server, x.present)
 BANGER_INSPECT(link_view, x.name, x.kind, x.bridge, x.index, x.up, x.addresses)
-BANGER_INSPECT(network_inventory, x.links, x.guests, x.obstacles)
+BANGER_INSPECT(network_inventory, x.links, x.guests)
 BANGER_INSPECT(network_sweep, x.op, x.bridges, x.taps)
 BANGER_INSPECT(sweep_reply, x.removed)
 BANGER_INSPECT(launch_order, x.op, x.vm, x.hypervisor, x.folder, x.disks, x.kernel, x.initramfs,

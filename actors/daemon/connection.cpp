@@ -92,9 +92,12 @@ std::vector<network::known_guest> known_guests(const std::vector<vm::record>& re
   return known;
 }
 
-privileged::line line_of(const connection& c, caf::actor_system& system) {
-  return c.helper.empty() ? privileged::in_this_process(system)
-                          : privileged::to_helper(system, c.helper);
+privileged::line line_of(const connection& c, caf::actor_system& system,
+                         const std::filesystem::path& runtime) {
+  if (!c.helper.empty())
+    return privileged::to_helper(system, c.helper);
+  auto line = privileged::in_this_process(system, runtime);
+  return line ? *line : privileged::refusing(line.error());
 }
 
 network::name_service name_service_of(dns::responder* names) {

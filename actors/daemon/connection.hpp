@@ -26,8 +26,9 @@ std::vector<std::string> name_servers_of_host();
 /// What the network actor begins with.
 std::vector<network::known_guest> known_guests(const std::vector<vm::record>& recorded);
 
-/// To whoever does what the bridge needs.
-privileged::line line_of(const connection& c, caf::actor_system& system);
+/// To whoever does what the bridge needs. `runtime`: of this daemon.
+privileged::line line_of(const connection& c, caf::actor_system& system,
+                         const std::filesystem::path& runtime);
 
 /// Names are answered by `names`, if there is one.
 network::name_service name_service_of(dns::responder* names);

@@ -174,14 +174,6 @@ std::vector<std::string> strangers(const store::snapshot& recorded, const fs::pa
   return lines;
 }
 
-host_limits limits_of_host() {
-  host_limits limits;
-  limits.cpus = std::max(1U, std::thread::hardware_concurrency());
-  const auto pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  limits.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
-  return limits;
-}
-
 fs::path find_banger_init() {
   if (const char* given = std::getenv("BANGER_INIT"))
     return given;

@@ -43,8 +43,6 @@ std::vector<std::string> damaged_intents(const store::snapshot& recorded);
 std::vector<std::string> strangers(const store::snapshot& recorded,
                                    const std::filesystem::path& vms);
 
-host_limits limits_of_host();
-
 /// BANGER_INIT, else banger-init beside our own program or, once installed, in ../libexec/banger.
 std::filesystem::path find_banger_init();
 

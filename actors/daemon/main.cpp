@@ -228,7 +228,7 @@ network::network_actor connect_network(house& h, const ground& g, caf::actor_sys
   if (!g.connected->bridged)
     return {};
   return network::spawn_network(
-      system, {g.connected->bridge, g.connected->net, line_of(*g.connected, system),
+      system, {g.connected->bridge, g.connected->net, line_of(*g.connected, system, g.where.runtime),
                [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
                name_service_of(h.names.get()), known_guests(records(g.vms))});
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
+#include <limits>
 #include <sys/stat.h>
 
 namespace banger::log {
@@ -184,6 +185,12 @@ std::string format(std::int64_t unix_ms, level l, const about& a, std::string_vi
 
 expected<void> open(const options& o) {
   auto& s = the_sink();
+  if (o.descriptor >= 0) {
+    s.max_bytes = std::numeric_limits<std::uint64_t>::max() / 2;
+    s.least = o.least;
+    s.fd = o.descriptor;
+    return {};
+  }
   auto file = open_file(o.file.string());
   struct stat now {};
   if (!file || ::fstat(file.get(), &now) != 0 || ::fchmod(file.get(), 0600) != 0)

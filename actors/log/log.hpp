@@ -50,6 +50,7 @@ struct field {
 
 struct options {
   std::filesystem::path file; ///< made with mode 0600
+  int descriptor = -1;        ///< in place of a file: stderr, say, which somebody else looks after
   level least = level::info;
   std::uint64_t max_bytes =
       std::uint64_t{4} * 1024 * 1024; ///< then `file` moves to `file`.1; never more than twice that

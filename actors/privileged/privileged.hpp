@@ -49,8 +49,9 @@ line refusing(failure why);
 /// To the helper whose sockets are in `folder`. `system` must outlive it.
 line to_helper(caf::actor_system& system, std::filesystem::path folder);
 
-/// To an actor of our own: for a daemon that is root.
-line in_this_process(caf::actor_system& system);
+/// To an actor of our own: for a daemon that is root. Descriptors go by a socket in `folder`, as
+/// they do elsewhere. `already_exists`: another process has that.
+expected<line> in_this_process(caf::actor_system& system, const std::filesystem::path& folder);
 
 /// `lost` is called in the actor whenever a helper that was there is gone: what it did may have to
 /// be said again to the next one.

@@ -75,6 +75,17 @@ inline void done(caf::typed_response_promise<void> promise) {
   static_cast<caf::response_promise&>(promise).deliver(caf::unit);
 }
 
+/// Satisfies a promise with an outcome.
+template <class T>
+void settle(caf::typed_response_promise<T> promise, expected<T> outcome) {
+  if (!outcome)
+    promise.deliver(to_error(outcome.error()));
+  else if constexpr (std::is_void_v<T>)
+    done(promise);
+  else
+    promise.deliver(std::move(*outcome));
+}
+
 /// `return answer(expected);` in a handler that answers caf::result<T>.
 template <class T>
 caf::result<T> answer(expected<T> outcome) {

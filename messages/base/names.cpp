@@ -5,6 +5,8 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <unistd.h>
+#include <thread>
 #include <utility>
 
 namespace banger {
@@ -112,6 +114,14 @@ std::string format_size(std::uint64_t bytes) {
   const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
   std::snprintf(text.data(), text.size(), whole ? "%.0f %s" : "%.1f %s", value, names[unit]);
   return text.data();
+}
+
+host_limits limits_of_host() {
+  host_limits limits;
+  limits.cpus = std::max(1U, std::thread::hardware_concurrency());
+  const auto pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  limits.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+  return limits;
 }
 
 expected<void> check_vcpu(std::int64_t vcpu, const host_limits& host) {

@@ -68,6 +68,8 @@ struct host_limits {
   std::uint32_t cpus = 1;
   std::uint64_t memory_bytes = 0;
 };
+/// Of this machine.
+host_limits limits_of_host();
 expected<void> check_vcpu(std::int64_t vcpu, const host_limits& host);
 expected<void> check_memory_mib(std::int64_t mib, const host_limits& host);
 expected<void> check_disk_bytes(std::uint64_t bytes);

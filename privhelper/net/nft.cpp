@@ -1,8 +1,14 @@
 #include "privhelper/net/nft.hpp"
 
+#include "messages/base/unique_fd.hpp"
+
 #include <nlohmann/json.hpp>
 
+#include <cerrno>
+#include <cstring>
+#include <linux/netlink.h>
 #include <string_view>
+#include <sys/socket.h>
 
 // Last: it defines _GNU_SOURCE.
 #undef _GNU_SOURCE
@@ -11,6 +17,8 @@
 namespace banger::net {
 
 namespace {
+
+constexpr auto no_nftables = "load the module nf_tables, or set network.mode = \"user\"";
 
 // The first line says what the kernel or the parser did not like; what follows is our own text.
 std::string reason(nft_ctx* context) {
@@ -25,6 +33,8 @@ tl::unexpected<failure> refused(nft_ctx* context) {
   const auto why = reason(context);
   const bool gone = why.find("No such file or directory") != why.npos;
   const bool denied = why.find("Operation not permitted") != why.npos;
+  if (why.find("not supported") != why.npos)
+    return fail(errc::unavailable, "this kernel has no nftables", why, no_nftables);
   return fail(gone ? errc::not_found : errc::operation_failed, "nftables refused a change", why,
               denied ? "run the helper as root, or with CAP_NET_ADMIN" : "");
 }
@@ -34,6 +44,9 @@ tl::unexpected<failure> refused(nft_ctx* context) {
 void nft::release::operator()(nft_ctx* c) const { nft_ctx_free(c); }
 
 expected<nft> nft::open() {
+  // The library ends the process where there is no such socket.
+  if (!unique_fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)))
+    return fail(errc::unavailable, "this kernel has no nftables", ::strerror(errno), no_nftables);
   nft opened(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!opened.context_)
     return fail(errc::unavailable, "cannot speak to nftables", "libnftables gives no context");

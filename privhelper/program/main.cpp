@@ -1,0 +1,173 @@
+// banger-privhelper. Reads as a table of contents: who is served, what is given up, who lives, how it
+// ends.
+#include "messages/base/version.hpp"
+#include "messages/handover/handover.hpp"
+#include "messages/transport/transport.hpp"
+#include "privhelper/program/doors.hpp"
+#include "privhelper/program/options.hpp"
+#include "privhelper/roles/machine_role.hpp"
+#include "privhelper/roles/network_role.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace banger;
+using namespace banger::helper;
+
+int print_version() {
+  const auto& build = this_build();
+  std::printf("banger-privhelper v%s (commit %s)\n", build.version.c_str(), build.commit.c_str());
+  return 0;
+}
+
+int give_up(const failure& why) {
+  log::failed({}, "start_failed", why);
+  std::fprintf(stderr, "banger-privhelper: %s\n", describe(why).c_str());
+  std::fflush(nullptr);
+  ::_exit(1); // actors are not taken apart
+}
+
+sigset_t what_ends_us() {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGCHLD})
+    ::sigaddset(&ends, s);
+  return ends;
+}
+
+/// What a role's actor needs beside it. Lives as long as the process.
+struct house {
+  work::pool effects{1};
+  work::pool reading{1};
+  std::optional<handover::server> descriptors;
+
+  threads both() {
+    return {[this](work::pool::task t) { effects.submit(std::move(t)); },
+            [this](work::pool::task t) { reading.submit(std::move(t)); }};
+  }
+};
+
+transport::options door_of(doors& d, std::uint32_t owner) {
+  transport::options o;
+  o.inherited = d.orders.release_socket();
+  o.allowed_uids = {0, owner};
+  o.refused = [](const auto& who, const auto& why) {
+    log::error({}, "client_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+  };
+  return o;
+}
+
+expected<transport::server> serve_network(caf::actor_system& system, house& h, doors& d,
+                                          const options& o) {
+  auto descriptors = handover::server::start(
+      std::move(*d.descriptors), {.refused = [](local::peer who, const std::string& why) {
+        log::error({}, "descriptors_refused",
+                   {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+      }});
+  if (!descriptors)
+    return tl::unexpected(descriptors.error());
+  h.descriptors.emplace(std::move(*descriptors));
+  const auto role = spawn_network_role(
+      system, {o.limits.owner, h.both(), [&h](std::vector<unique_fd> fds, local::peer to) {
+                 return h.descriptors->offer(std::move(fds), to);
+               }});
+  auto door = door_of(d, o.limits.owner);
+  const auto visit = [role](const transport::client_info& who, bool comes) {
+    actor::tell_from_outside(role, visitor_atom::value, who.pid, who.uid, comes);
+  };
+  door.opened = [visit](const auto& who) { visit(who, true); };
+  door.closed = [visit](const auto& who, const auto&) { visit(who, false); };
+  return transport::publish(system, std::move(door),
+                            caf::actor_cast<messages::network_helper>(role));
+}
+
+expected<transport::server> serve_machine(caf::actor_system& system, house& h, doors& d,
+                                          const options& o) {
+  const auto role =
+      spawn_machine_role(system, std::make_shared<machine_effects>(o.limits), h.both());
+  return transport::publish(system, door_of(d, o.limits.owner),
+                            caf::actor_cast<messages::machine_helper>(role));
+}
+
+// Threads begin after `confine`: those that were there before would keep their rights.
+int serve(role r, const options& o) {
+  if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
+    return give_up(ok.error());
+  auto d = open_doors(r, o.socket_dir, o.limits.owner);
+  if (!d)
+    return give_up(d.error());
+  if (auto ok = confine(r); !ok)
+    return give_up(ok.error());
+  house h;
+  caf::actor_system_config config;
+  transport::configure(config, transport::role::helper);
+  caf::actor_system system{config};
+  transport::prepare(system);
+  auto server = r == role::network ? serve_network(system, h, *d, o)
+                                   : serve_machine(system, h, *d, o);
+  if (!server)
+    return give_up(server.error());
+  log::info({}, "serving",
+            {{"role", to_string(r)}, {"owner", o.limits.owner}, {"version", this_build().version}});
+  ::sd_notify(0, "READY=1");
+  const auto ends = what_ends_us();
+  int signal = 0;
+  do
+    ::sigwait(&ends, &signal);
+  while (signal == SIGCHLD);
+  ::sd_notify(0, "STOPPING=1");
+  log::info({}, "left", {{"role", to_string(r)}});
+  d->orders.unlink();
+  if (h.descriptors)
+    h.descriptors->close();
+  ::_exit(0);
+}
+
+// A process for each: none of them has the other's rights. They end together.
+int serve_both(const options& o) {
+  const pid_t parent = ::getpid(), network = ::fork();
+  if (network < 0)
+    return give_up(fail_errno("cannot make a process for the role network", errno).value());
+  if (network == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return ::getppid() == parent ? serve(role::network, o) : 1;
+  }
+  const pid_t machine = ::fork();
+  if (machine == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return ::getppid() == parent ? serve(role::machine, o) : 1;
+  }
+  const auto ends = what_ends_us();
+  int signal = 0;
+  ::sigwait(&ends, &signal);
+  for (const pid_t child : {network, machine})
+    if (child > 0)
+      ::kill(child, SIGTERM);
+  while (::wait(nullptr) > 0) {
+  }
+  return signal == SIGCHLD ? 1 : 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const auto o = parse_options(argc, argv);
+  if (o.exit_code >= 0)
+    return o.exit_code;
+  if (o.version)
+    return print_version();
+  ::umask(077);
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto ends = what_ends_us();
+  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+  if (auto ok = log::open({.descriptor = STDERR_FILENO}); !ok)
+    return give_up(ok.error());
+  return o.roles.size() == 1 ? serve(o.roles.front(), o) : serve_both(o);
+}

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -167,7 +168,7 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto ends = what_ends_us();
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);
-  if (auto ok = log::open({.descriptor = STDERR_FILENO}); !ok)
+  if (auto ok = log::open({.file = {}, .descriptor = STDERR_FILENO}); !ok)
     return give_up(ok.error());
   return o.roles.size() == 1 ? serve(o.roles.front(), o) : serve_both(o);
 }

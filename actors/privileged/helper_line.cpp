@@ -13,14 +13,13 @@ namespace {
 
 constexpr auto reach_deadline = 2s;
 
-failure not_reached(const std::filesystem::path& folder, const failure& why) {
+failure not_reached(const std::filesystem::path& folder, failure why) {
+  why.what = "cannot reach the root helper in " + folder.string();
   if (why.code != errc::not_found)
     return why;
-  return {errc::unavailable,
-          "the root helper does not run",
-          "nobody serves in " + folder.string(),
-          "start banger-privhelper, or set network.mode = \"user\" in config.toml",
-          {}};
+  why.code = errc::unavailable;
+  why.remedy = "start banger-privhelper, or set network.mode = \"user\" in config.toml";
+  return why;
 }
 
 expected<network_helper> greet(caf::actor_system& system, network_helper helper) {

@@ -41,9 +41,14 @@ expected<void> check_is_roots(const fs::path& folder) {
 }
 
 expected<void> make_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+  const bool made = ::mkdir(folder.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST)
     return fail_errno("cannot make " + folder.string(), errno);
-  return check_is_roots(folder);
+  if (auto ok = check_is_roots(folder); !ok)
+    return ok;
+  if (made && ::chmod(folder.c_str(), 0755) != 0) // the owner goes through it
+    return fail_errno("cannot open " + folder.string() + " to the owner", errno);
+  return {};
 }
 
 /// The descriptor that systemd passed under this name; -1: none.

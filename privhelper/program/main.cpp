@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,6 +99,22 @@ expected<transport::server> serve_machine(caf::actor_system& system, house& h, d
                             caf::actor_cast<messages::machine_helper>(role));
 }
 
+/// CAF looks for the addresses of network cards, to name its node by; the filter does not let it, and
+/// then it complains on stderr. The node has its pid, which is enough.
+class silence {
+public:
+  silence() : before_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
+    const unique_fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    ::dup2(null.get(), STDERR_FILENO);
+  }
+  ~silence() { ::dup2(before_.get(), STDERR_FILENO); }
+  silence(const silence&) = delete;
+  silence& operator=(const silence&) = delete;
+
+private:
+  unique_fd before_;
+};
+
 // Threads begin after `confine`: those that were there before would keep their rights.
 int serve(role r, const options& o) {
   if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
@@ -109,7 +127,9 @@ int serve(role r, const options& o) {
   house h;
   caf::actor_system_config config;
   transport::configure(config, transport::role::helper);
+  std::optional<silence> hush{std::in_place};
   caf::actor_system system{config};
+  hush.reset();
   transport::prepare(system);
   auto server = r == role::network ? serve_network(system, h, *d, o)
                                    : serve_machine(system, h, *d, o);

@@ -131,6 +131,7 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
       {"confinement", or_dash(vm.confinement)},
       {"root disk", or_dash(vm.root_disk)},
       {"network", or_dash(vm.network)},
+      {"address", or_dash(vm.address)},
       {"kernel", or_dash(vm.kernel)},
       {"folder", or_dash(vm.folder)},
       {"start retries", std::to_string(vm.start_retries)},

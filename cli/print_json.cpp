@@ -57,6 +57,7 @@ std::string vm_json(const vm_detail& vm) {
   all["root_disk"] = vm.root_disk;
   all["confinement"] = vm.confinement;
   all["network"] = vm.network;
+  all["address"] = vm.address;
   all["kernel"] = vm.kernel;
   all["start_retries"] = vm.start_retries;
   all["last_start"] = stage_list(vm.last_start);

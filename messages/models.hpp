@@ -164,7 +164,8 @@ struct vm_detail {
       hypervisor; ///< "QEMU microvm (TCG)", with the reason if something better was passed over
   std::string root_disk;   ///< reflink | qcow2 | overlay
   std::string confinement; ///< what holds the VMM: "landlock, seccomp, uid 65534"
-  std::string network;
+  std::string network; ///< which one, and why
+  std::string address; ///< on the bridge, with its prefix: "10.213.0.2/20"; empty elsewhere
   std::string kernel;
   std::uint32_t start_retries = 0; ///< boots that hung and were tried again, in all
   std::vector<stage_time> last_start;
@@ -231,7 +232,7 @@ BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x
                x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms)
 BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)
 BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x.root_disk,
-               x.confinement, x.network, x.kernel, x.start_retries, x.last_start)
+               x.confinement, x.network, x.address, x.kernel, x.start_retries, x.last_start)
 BANGER_INSPECT(progress, x.op, x.stage, x.detail, x.elapsed_us)
 BANGER_INSPECT(finished, x.op, x.error, x.vm, x.stages)
 BANGER_INSPECT(daemon_status, x.pid, x.protocol, x.version, x.commit, x.uptime_ms, x.vms, x.running,

@@ -101,6 +101,8 @@ privileged::line line_of(const connection& c, caf::actor_system& system,
 }
 
 network::name_service name_service_of(dns::responder* names) {
+  // The helper sends nobody's questions to a port that only services of the host should have.
+  constexpr std::uint16_t least_routed = 1024;
   if (names == nullptr)
     return {[](const vm_name&, ipv4, const std::function<void()>& done) { done(); },
             [](const vm_name&) {},
@@ -109,7 +111,7 @@ network::name_service name_service_of(dns::responder* names) {
             names->set(name, address, std::move(done));
           },
           [names](const vm_name& name) { names->remove(name); },
-          "127.0.0.1:" + std::to_string(names->port())};
+          names->port() < least_routed ? "" : "127.0.0.1:" + std::to_string(names->port())};
 }
 
 } // namespace banger::daemon

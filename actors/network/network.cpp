@@ -29,7 +29,7 @@ public:
 
   caf::result<lease_ptr> attach(const arrival& who);
   caf::result<void> detach(const std::string& op, const std::string& vm);
-  caf::result<void> set_nat(const std::string& op, const std::string& vm, bool nat);
+  caf::result<policy_reply> set_nat(const std::string& op, const std::string& vm, bool nat);
   caf::result<void> rename(const std::string& vm, const std::string& to);
   void forget(const std::string& vm);
 
@@ -296,21 +296,22 @@ void network_state::withdrawn() {
 
 // -- what changes ---------------------------------------------------------------------------------
 
-caf::result<void> network_state::set_nat(const std::string& op, const std::string& vm, bool nat) {
+caf::result<policy_reply> network_state::set_nat(const std::string& op, const std::string& vm,
+                                                 bool nat) {
   const auto found = guests_.find(vm);
   if (found == guests_.end() || found->second.nat == nat)
-    return caf::unit;
-  auto answer = self_->make_response_promise<void>();
+    return policy_reply{};
+  auto answer = self_->make_response_promise<policy_reply>();
   auto changed = found->second;
   changed.nat = nat;
   auto change = about<guest_change>(op);
   change.guest = order_of(changed);
   say(
       guest_atom::value, change,
-      [this, vm, nat, answer](const policy_reply&) {
+      [this, vm, nat, answer](const policy_reply& policy) mutable {
         if (const auto now = guests_.find(vm); now != guests_.end())
           now->second.nat = nat;
-        actor::done(answer);
+        answer.deliver(policy);
       },
       [answer](const failure& why) mutable { answer.deliver(actor::to_error(why)); });
   return answer;

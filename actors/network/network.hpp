@@ -55,7 +55,7 @@ using network_actor = caf::typed_actor<
     /// with the next word to the helper.
     caf::replies_to<detach_atom, std::string, std::string>::with<void>,
     /// Operation, VM, whether it may reach what is behind the host. Nothing if it does not run.
-    caf::replies_to<nat_atom, std::string, std::string, bool>::with<void>,
+    caf::replies_to<nat_atom, std::string, std::string, bool>::with<messages::policy_reply>,
     /// VM, its new name.
     caf::replies_to<rename_atom, std::string, std::string>::with<void>,
     /// Its address is free again.

@@ -138,6 +138,8 @@ void shape_network(build& b) {
   b.machine.network = b.port ? hypervisor::network_kind::tap : hypervisor::network_kind::user;
   if (b.port)
     b.machine.tap = b.port->tap;
+  else
+    b.vm.machine.bridge = b.vm.machine.in_the_way = {};
 }
 
 // On the bridge it has a way out always: what it may use of it can change while it runs.

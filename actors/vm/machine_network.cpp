@@ -6,37 +6,73 @@ namespace banger::vm {
 
 using namespace std::chrono_literals;
 
+namespace {
+
 constexpr auto network_deadline = 60s;
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines)
+    text += (text.empty() ? "" : "; ") + line;
+  return text;
+}
+
+} // namespace
 
 void machine_state::connect_network() {
   const auto& vm = build_->vm;
   const network::arrival who{op_, vm.id.str(), vm.name.str(),
                              vm.machine.address.substr(0, vm.machine.address.find('/')),
                              vm.wanted.nat};
+  const auto turn = ++turn_;
   actor::ask(self_, room_->network, network_deadline, network::attach_atom::value, who)
       .then(
-          [this](const network::lease_ptr& lease) {
+          [this, turn](const network::lease_ptr& lease) {
+            if (turn != turn_)
+              return;
             build_->vm.machine.bridge = lease->bridge;
             build_->vm.machine.address = lease->address;
+            build_->vm.machine.in_the_way = joined(lease->obstacles);
             build_->port = {lease->gateway, lease->mac, lease->device};
             finish({});
           },
-          [this](caf::error& why) { finish(tl::unexpected(actor::from_error(why))); });
+          [this, turn](caf::error& why) { network_failed(turn, why); });
 }
 
 void machine_state::disconnect_network() {
   build_->port.reset();
-  tell_network(network::detach_atom::value, op_, build_->vm.id.str());
+  const auto turn = ++turn_;
+  actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_,
+             build_->vm.id.str())
+      .then(
+          [this, turn] {
+            if (turn == turn_)
+              finish({});
+          },
+          [this, turn](caf::error& why) { network_failed(turn, why); });
 }
 
 // To what its record says now: as it is to be, or, undone, as it was.
 void machine_state::change_network() {
   const auto id = build_->vm.id.str();
   const bool nat = build_->vm.wanted.nat;
-  actor::ask(self_, room_->network, network_deadline, network::rename_atom::value, id,
-             build_->vm.name.str())
-      .then([this, id, nat] { tell_network(network::nat_atom::value, op_, id, nat); },
-            [this](caf::error& why) { finish(tl::unexpected(actor::from_error(why))); });
+  // Said one after the other, and heard so: the answer to the second is enough.
+  actor::tell(self_, room_->network, network::rename_atom::value, id, build_->vm.name.str());
+  const auto turn = ++turn_;
+  actor::ask(self_, room_->network, network_deadline, network::nat_atom::value, op_, id, nat)
+      .then(
+          [this, turn](const messages::policy_reply& policy) {
+            if (turn != turn_)
+              return;
+            build_->vm.machine.in_the_way = joined(policy.obstacles);
+            finish({});
+          },
+          [this, turn](caf::error& why) { network_failed(turn, why); });
+}
+
+void machine_state::network_failed(std::uint64_t turn, const caf::error& why) {
+  if (turn == turn_)
+    finish(tl::unexpected(actor::from_error(why)));
 }
 
 // Nobody waits for it.
@@ -45,13 +81,6 @@ void machine_state::leave_network() {
     actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_,
                build_->vm.id.str())
         .then([] {}, [](caf::error&) {});
-}
-
-template <class... Words>
-void machine_state::tell_network(Words... words) {
-  actor::ask(self_, room_->network, network_deadline, words...)
-      .then([this] { finish({}); },
-            [this](caf::error& why) { finish(tl::unexpected(actor::from_error(why))); });
 }
 
 } // namespace banger::vm

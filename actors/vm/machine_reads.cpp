@@ -108,8 +108,9 @@ caf::result<messages::stream_ticket> machine_state::console(const record_ptr& vm
 caf::result<messages::vm_ports> machine_state::ports(const record_ptr& vm) {
   auto answer = self_->make_response_promise<messages::vm_ports>();
   const auto heard = [this, vm, answer](const io::link_event& event, std::uint64_t) mutable {
+    const auto& m = vm->machine;
     answer.deliver(to_ports(*vm, std::get<io::event::ports>(event).body,
-                            room_->site.driver->network().address));
+                            m.bridge.empty() ? room_->site.driver->network().address : m.address));
   };
   const auto failed = [answer](const failure& why) mutable {
     answer.deliver(actor::to_error(why));

@@ -78,8 +78,7 @@ private:
   void disconnect_network();
   void change_network();
   void leave_network();
-  template <class... Words>
-  void tell_network(Words... words);
+  void network_failed(std::uint64_t turn, const caf::error& why);
   expected<void> take_over();
   void doubt();
   void taken_over();

@@ -47,6 +47,7 @@ vm_detail vm_state::detail() const {
   d.root_disk = m.root_disk;
   d.confinement = m.confinement;
   d.network = network();
+  d.address = m.bridge.empty() ? "" : m.address;
   d.kernel = m.kernel;
   d.start_retries = m.start_retries;
   for (const auto& s : m.last_start)
@@ -58,8 +59,9 @@ std::string vm_state::network() const {
   const auto& m = vm_->machine;
   const bool nat = vm_->wanted.nat;
   if (!m.bridge.empty())
-    return "bridge " + m.bridge + ", " + m.address + ", " +
-           (nat ? "the guest reaches outside" : "the guest reaches nothing outside");
+    return "bridge " + m.bridge + ", " +
+           (nat ? "the guest reaches outside" : "the guest reaches nothing outside") +
+           (m.in_the_way.empty() ? "" : "; in its way: " + m.in_the_way);
   return std::string(nat ? "user-mode, the guest reaches outside"
                          : "user-mode, closed: the guest reaches nothing outside") +
          (around_.why_user_mode.empty() ? "" : "; no bridge: " + around_.why_user_mode);

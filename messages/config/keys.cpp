@@ -43,7 +43,8 @@ const std::vector<key>& keys() {
       {"network", "helper", "path", builtin_helper, "folder of the root helper's sockets",
        "\"/run/banger\"", ""},
       {"network", "dns_port", "integer", "42069",
-       "port on 127.0.0.1 that answers for NAME.vm, where VMs are on the bridge; 1024 to 65535",
+       "port on 127.0.0.1 that answers for NAME.vm, where VMs are on the bridge; below 1024 "
+       "systemd-resolved is not told of it",
        "53530", ""},
   };
   return all;

@@ -211,7 +211,7 @@ verdict read_value(const key& k, const toml::node& node, const fs::path& home, s
   if (k.name == "helper")
     return read_path(node, home, s.network.helper);
   if (k.name == "dns_port")
-    return read_number(node, 1024, 65535, s.network.dns_port);
+    return read_number(node, 1, 65535, s.network.dns_port);
   if (k.name == "vcpu")
     return read_number(node, 1, 1024, s.vm_defaults.vcpu);
   if (k.name == "memory_mib")

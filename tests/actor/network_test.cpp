@@ -114,6 +114,13 @@ struct bridged : stage {
   void detach(const std::string& vm) {
     client->send(network, network::detach_atom::value, std::string("op-2"), vm);
   }
+  /// For what is done at once.
+  template <class... Words>
+  void say(Words... said) {
+    auto answer = client->request(network, 1s, said...);
+    scheduler.run();
+    answer.receive([] {}, [](const caf::error&) { FAIL("refused"); });
+  }
   void hear_done() {
     client->receive([] {}, [](const caf::error&) { FAIL("refused"); },
                     caf::after(0s) >> [] { FAIL("no answer"); });
@@ -190,9 +197,7 @@ TEST_CASE_METHOD(bridged,
 TEST_CASE_METHOD(bridged, "a network that is in somebody's way is told with each VM") {
   open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
   CHECK(refusal("otter").code == errc::bad_request);
-  detach("otter");
-  scheduler.run();
-  hear_done();
+  say(network::detach_atom::value, std::string("op-2"), std::string("otter"));
 }
 
 TEST_CASE_METHOD(bridged, "a helper that dies with an order under way fails it at once") {
@@ -260,12 +265,10 @@ TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {
   open();
   attach("otter");
   told();
-  client->send(network, network::nat_atom::value, std::string("op-3"), std::string("otter"), true);
-  scheduler.run();
-  hear_done();
+  const auto policy = ask<policy_reply>(network, network::nat_atom::value, std::string("op-3"),
+                                        std::string("otter"), true);
+  CHECK(policy.obstacles == words{"a wall"});
   CHECK(told() == words{"admit 10.213.0.2 nat"});
-  client->send(network, network::rename_atom::value, std::string("otter"), std::string("beaver"));
-  scheduler.run();
-  hear_done();
+  say(network::rename_atom::value, std::string("otter"), std::string("beaver"));
   CHECK(names == std::map<std::string, std::string>{{"beaver", "10.213.0.2"}});
 }

@@ -119,6 +119,7 @@ program home::command(const words& args) const {
   p.argv = {bin("banger")};
   p.argv.insert(p.argv.end(), args.begin(), args.end());
   p.env = env;
+  p.uid = as_user;
   return p;
 }
 

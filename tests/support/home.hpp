@@ -35,6 +35,7 @@ public:
   home& operator=(const home&) = delete;
 
   std::map<std::string, std::string> env; ///< for every program started from here
+  std::int64_t as_user = -1;              ///< who runs them, if it is not us
 
   const std::filesystem::path& top() const { return top_; }
   std::filesystem::path runtime() const { return env.at("XDG_RUNTIME_DIR") + "/banger"; }

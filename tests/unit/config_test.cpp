@@ -68,6 +68,12 @@ qemu_bin = "/opt/qemu"
 vcpu = 3
 memory_mib = 2048
 disk_size = "20G"
+[network]
+mode = "bridge"
+bridge = "br-fc-dev"
+subnet = "10.213.0.0/20"
+helper = "/run/other"
+dns_port = 5300
 )");
   INFO((s ? "" : describe(s.error())));
   REQUIRE(s);
@@ -84,6 +90,11 @@ disk_size = "20G"
   CHECK(s->vm_defaults.vcpu == 3);
   CHECK(s->vm_defaults.memory_mib == 2048);
   CHECK(s->vm_defaults.disk_bytes == std::uint64_t{20} << 30);
+  CHECK(s->network.mode == "bridge");
+  CHECK(s->network.bridge == "br-fc-dev");
+  CHECK(s->network.subnet == "10.213.0.0/20");
+  CHECK(s->network.helper == "/run/other");
+  CHECK(s->network.dns_port == 5300);
   for (const auto& k : config::keys())
     CHECK(config::value_of(*s, k.full_name()).has_value());
 }

@@ -108,13 +108,20 @@ TEST_CASE("the channels are inherited at fixed numbers, and the console misses n
 
 TEST_CASE("kernel and initramfs are opened through inherited descriptors") {
   const auto command = qemu_arguments(emulated(), small_machine());
-  CHECK(value(command, "-kernel") == "/proc/self/fd/6");
-  CHECK(value(command, "-initrd") == "/proc/self/fd/7");
+  CHECK(value(command, "-kernel") == "/proc/self/fd/7");
+  CHECK(value(command, "-initrd") == "/proc/self/fd/8");
   REQUIRE(command.files.size() == 2);
-  CHECK(command.files[0].number == 6);
+  CHECK(command.files[0].number == 7);
   CHECK(command.files[0].path == "/state/kernels/vmlinux");
   CHECK(command.files[1].path == "/state/kernels/initramfs");
   CHECK_FALSE(command.files[0].writable);
+}
+
+TEST_CASE("a tap is inherited, and not opened by its name") {
+  auto config = small_machine();
+  config.network = network_kind::tap;
+  const auto command = qemu_arguments(emulated(), config);
+  CHECK(values(command, "-netdev") == std::vector<std::string>{"tap,id=net0,vhost=off,fd=6"});
 }
 
 TEST_CASE("the guest of an emulated machine is told the rate of its clock") {
@@ -143,10 +150,10 @@ TEST_CASE("a writable disk is locked, honours flushes and gives space back") {
   auto config = small_machine();
   config.disks = {{"/state/vms/a/root.img", disk_format::raw, {}, false}};
   const auto command = qemu_arguments(emulated(), config);
-  CHECK(value(command, "-add-fd") == "fd=8,set=8");
+  CHECK(value(command, "-add-fd") == "fd=9,set=9");
   CHECK(
       values(command, "-blockdev") ==
-      std::vector<std::string>{"driver=file,node-name=file0,filename=/dev/fdset/8,cache.direct=off,"
+      std::vector<std::string>{"driver=file,node-name=file0,filename=/dev/fdset/9,cache.direct=off,"
                                "cache.no-flush=off,read-only=off,discard=unmap",
                                "driver=raw,node-name=disk0,file=file0,read-only=off,discard=unmap,"
                                "detect-zeroes=off"});
@@ -160,7 +167,7 @@ TEST_CASE("a read-only disk is shared without locks") {
   const auto command = qemu_arguments(emulated(), config);
   CHECK(
       values(command, "-blockdev") ==
-      std::vector<std::string>{"driver=file,node-name=file0,filename=/dev/fdset/8,cache.direct=off,"
+      std::vector<std::string>{"driver=file,node-name=file0,filename=/dev/fdset/9,cache.direct=off,"
                                "cache.no-flush=off,read-only=on,locking=off",
                                "driver=raw,node-name=disk0,file=file0,read-only=on"});
   CHECK_FALSE(command.files.back().writable);
@@ -173,7 +180,7 @@ TEST_CASE("a qcow2 overlay names its backing file by descriptor, never by its he
   const auto command = qemu_arguments(emulated(), config);
   const auto nodes = values(command, "-blockdev");
   REQUIRE(nodes.size() == 6);
-  CHECK(nodes[1].find("filename=/dev/fdset/9") != std::string::npos);
+  CHECK(nodes[1].find("filename=/dev/fdset/10") != std::string::npos);
   CHECK(nodes[1].find("read-only=on,locking=off") != std::string::npos);
   CHECK(nodes[2] == "driver=raw,node-name=base0,file=basefile0,read-only=on");
   CHECK(nodes[3] == "driver=qcow2,node-name=disk0,file=file0,read-only=off,discard=unmap,"
@@ -181,7 +188,7 @@ TEST_CASE("a qcow2 overlay names its backing file by descriptor, never by its he
   REQUIRE(command.files.size() == 5);
   CHECK(command.files[3].path == "/images/base.img");
   CHECK_FALSE(command.files[3].writable);
-  CHECK(command.files[4].number == 10);
+  CHECK(command.files[4].number == 11);
 }
 
 TEST_CASE("the user network is closed unless NAT was asked for") {

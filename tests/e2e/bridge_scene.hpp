@@ -1,0 +1,59 @@
+// A host of its own for VMs on a bridge: a network namespace with an uplink, behind which there is a
+// web server in another one; the root helper; and a user whose daemon uses it. This process is root,
+// and goes into the namespace for good: each test case has a process of its own.
+#pragma once
+
+#include "tests/network/space.hpp"
+#include "tests/support/home.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace banger::test {
+
+/// Why there can be none here; empty if there can.
+std::string no_bridge_here();
+
+class bridge_scene {
+public:
+  /// `mode`: of the config file. With a scripted hypervisor nothing boots.
+  explicit bridge_scene(bool scripted = false, const std::string& mode = "bridge");
+  ~bridge_scene();
+
+  void start_helper(const std::string& failpoint = {});
+  void kill_helper();
+  /// Its log, as far as it has come.
+  std::string helper_log() { return helper_->err(); }
+  std::filesystem::path helper_folder() const;
+  void write_config(const std::string& more = {});
+
+  /// `banger ARGS` as the user.
+  home& user() { return *home_; }
+  /// The VM's address on the bridge, without its prefix.
+  std::string address(const std::string& vm);
+
+  /// A program in the host's namespace, as root, to its end.
+  outcome host(const words& argv);
+  bool pings(const std::string& address);
+  /// Elements of a set in our table: "nat", "guests".
+  std::size_t elements(const std::string& set);
+  std::size_t taps();
+  std::string show_network(const std::string& vm);
+
+  static constexpr auto server = "198.51.100.2"; ///< behind the uplink
+  static constexpr auto uplink = "198.51.100.1"; ///< of the host
+  static constexpr auto page = "hello from beyond\n";
+  const space inside, outside;
+
+private:
+  void open_web_server();
+  void give_to_user();
+
+  std::string mode_;
+  std::uint32_t uid_ = 0;
+  std::optional<space::visit> here_;
+  std::unique_ptr<home> home_;
+  std::unique_ptr<child> web_, helper_;
+};
+
+} // namespace banger::test

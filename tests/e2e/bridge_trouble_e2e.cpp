@@ -1,0 +1,105 @@
+// What a user is told when the network of VMs cannot be what it should. With a scripted hypervisor:
+// nothing here needs a guest.
+#include "tests/e2e/bridge_scene.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace banger::test;
+using Catch::Contains;
+
+namespace {
+const words create{"vm", "create", "--image", "tiny", "--name", "a"};
+} // namespace
+
+TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode auto says why not", "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  {
+    bridge_scene s(true);
+    const auto refused = s.user().banger(create);
+    CHECK(refused.status == 1);
+    CHECK_THAT(refused.err, Contains("cannot reach the root helper") &&
+                                Contains("start banger-privhelper") && Contains("(op-"));
+    CHECK(s.user().list().empty());
+  }
+  bridge_scene s(true, "auto");
+  s.user().good(create);
+  CHECK_THAT(s.show_network("a"), Contains("user-mode") && Contains("no root helper"));
+}
+
+TEST_CASE("a helper that dies in mid-operation fails it, and the next one does it", "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  for (const std::string at : {"bridge/before", "policy/after", "guest/before", "guest/after",
+                               "taps/before", "taps/after"}) {
+    INFO(at);
+    bridge_scene s(true);
+    s.start_helper("helper/" + at + ":kill");
+    const auto failed = s.user().banger(create);
+    CHECK(failed.status == 1);
+    CHECK_THAT(failed.err, Contains("(op-"));
+    CHECK(s.user().list().empty());
+    s.start_helper();
+    s.user().good(create);
+    CHECK(s.elements("guests") == 1);
+    CHECK(s.taps() == 1);
+    s.user().good({"vm", "delete", "a"});
+    CHECK(s.elements("guests") == 0);
+    CHECK(s.taps() == 0);
+  }
+}
+
+TEST_CASE("networks that are in somebody's way are refused, with the name of whose", "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  // A VPN has what was asked for.
+  s.host({"ip", "link", "add", "tun-work", "type", "dummy"});
+  s.host({"ip", "addr", "add", "10.99.0.1/16", "dev", "tun-work"});
+  s.host({"ip", "link", "set", "tun-work", "up"});
+  s.write_config("subnet = \"10.99.7.0/24\"\n");
+  const auto collides = u.banger(create);
+  CHECK(collides.status == 1);
+  CHECK_THAT(collides.err, Contains("10.99.0.0/16 (tun-work)") && Contains("network.subnet"));
+  u.good({"daemon", "stop"});
+  // The bridge is there, and is somebody else's by its address.
+  s.host({"ip", "link", "add", "br-fc", "type", "bridge"});
+  s.host({"ip", "addr", "add", "10.77.0.1/24", "dev", "br-fc"});
+  s.write_config("subnet = \"10.78.0.0/24\"\n");
+  const auto other = u.banger(create);
+  CHECK(other.status == 1);
+  CHECK_THAT(other.err, Contains("br-fc") && Contains("10.77.0.1/24"));
+  u.good({"daemon", "stop"});
+  CHECK_THAT(s.host({"ip", "-o", "addr", "show", "br-fc"}).out, Contains("10.77.0.1/24"));
+  CHECK(u.list().empty());
+  s.host({"ip", "link", "del", "br-fc"});
+  u.good({"daemon", "stop"});
+  s.write_config();
+  u.good(create);
+}
+
+TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody", "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  program taken;
+  taken.argv = {"busybox", "nc", "-lu", "-s", "127.0.0.1", "-p", "5300"};
+  taken.env = {{"PATH", "/usr/bin:/bin"}};
+  child squatter(taken);
+  s.host({"ip", "route", "del", "default"});
+  auto with_nat = create;
+  with_nat.push_back("--nat");
+  const auto made = u.banger(with_nat);
+  CHECK(made.status == 0);
+  CHECK_THAT(s.show_network("a"), Contains("in its way") && Contains("no default route"));
+  bool told = false;
+  for (const auto& line : u.daemon_log())
+    told = told || (line.value("event", "") == "names_not_served" &&
+                    line.value("text", "").find("5300") != std::string::npos);
+  CHECK(told);
+  squatter.signal(SIGKILL);
+}

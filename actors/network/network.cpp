@@ -1,70 +1,14 @@
-#include "actors/network/network.hpp"
+#include "actors/network/network_state.hpp"
 
 #include "actors/log/log.hpp"
 
-#include <chrono>
-
 namespace banger::network {
 
-using namespace std::chrono_literals;
 using namespace messages;
 
 namespace {
-
-constexpr auto deadline = 20s;
 constexpr std::size_t most_at_once = 64; ///< taps in one order
-
-/// One that is on the bridge.
-struct guest {
-  std::string name;
-  ipv4 address;
-  bool nat = false;
-};
-
-class network_state : public actor::state_base {
-public:
-  static inline const char* name = "network";
-
-  void init(network_actor::pointer self, surroundings around);
-
-  caf::result<lease_ptr> attach(const arrival& who);
-  caf::result<void> detach(const std::string& op, const std::string& vm);
-  caf::result<policy_reply> set_nat(const std::string& op, const std::string& vm, bool nat);
-  caf::result<void> rename(const std::string& vm, const std::string& to);
-  void forget(const std::string& vm);
-
-private:
-  using promise = caf::typed_response_promise<lease_ptr>;
-  using then = std::function<void(const expected<void>&)>;
-
-  void lay_ground(const std::string& op, then done);
-  void ground_step(const std::string& op);
-  void ground_laid(const expected<void>& outcome);
-  void admit(const arrival& who, ipv4 address, promise answer);
-  void open_tap(const arrival& who, ipv4 address, const policy_reply& policy, promise answer);
-  void hand_out(const arrival& who, lease_ptr made, promise answer);
-  void withdraw(const std::string& op);
-  void withdrawn();
-  guest_order order_of(const guest& g) const;
-  template <class Order>
-  Order about(const std::string& op) const;
-  template <class Atom, class Order, class Then>
-  void say(Atom what, const Order& order, Then after, std::function<void(const failure&)> failed);
-
-  network_actor::pointer self_ = nullptr;
-  std::optional<surroundings> around_;
-  std::optional<address_book> addresses_;
-  privileged::privileged_actor privileged_;
-  std::map<std::string, guest> guests_; ///< on the bridge now, by VM
-
-  bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
-  std::vector<then> waiting_; ///< until they are
-  struct leaver {
-    guest who;
-    caf::typed_response_promise<void> answer;
-  };
-  std::vector<leaver> leaving_, being_withdrawn_;
-};
+} // namespace
 
 void network_state::init(network_actor::pointer self, surroundings around) {
   self_ = self;
@@ -88,73 +32,16 @@ void network_state::init(network_actor::pointer self, surroundings around) {
     guests_.emplace(k.vm, guest{k.name, *address, k.nat});
     around_->names.set(*called, *address, [] {});
   }
+  around_->known.clear();
   // Those that run have what they need; but the daemon before us may have left more than that.
-  if (!std::exchange(around_->known, {}).empty())
+  if (!guests_.empty())
     lay_ground({}, [](const expected<void>&) {});
-}
-
-template <class Order>
-Order network_state::about(const std::string& op) const {
-  Order order;
-  order.op = op;
-  order.bridge = around_->bridge.str();
-  if constexpr (requires { order.network; })
-    order.network = around_->net->str();
-  return order;
-}
-
-template <class Atom, class Order, class Then>
-void network_state::say(Atom what, const Order& order, Then after,
-                        std::function<void(const failure&)> failed) {
-  actor::ask(self_, privileged_, deadline, what, order).then(after, [failed](caf::error& why) {
-    failed(actor::from_error(why));
-  });
+  else
+    look_around();
 }
 
 guest_order network_state::order_of(const guest& g) const {
   return {tap_of(g.address).str(), mac_address::of(g.address).str(), g.address.str(), g.nat};
-}
-
-// -- what all of them stand on ------------------------------------------------------------------
-
-void network_state::lay_ground(const std::string& op, then done) {
-  if (ground_)
-    return done({});
-  waiting_.push_back(std::move(done));
-  if (waiting_.size() == 1)
-    ground_step(op);
-}
-
-// Bridge, then the whole policy in place of whatever there was, then whom the host asks for names.
-void network_state::ground_step(const std::string& op) {
-  const auto failed = [this](const failure& why) { ground_laid(tl::unexpected(why)); };
-  const auto resolver = [this, op](const policy_reply&) {
-    if (around_->names.server.empty())
-      return ground_laid({});
-    auto order = about<resolver_order>(op);
-    order.server = around_->names.server;
-    say(
-        resolver_atom::value, order, [this] { ground_laid({}); },
-        [this](const failure& why) { // names are a comfort, not a condition
-          log::warn({}, "names_not_routed", {{"text", describe(why)}});
-          ground_laid({});
-        });
-  };
-  const auto policy = [this, op, failed, resolver] {
-    auto order = about<policy_order>(op);
-    for (const auto& [vm, g] : guests_)
-      order.guests.push_back(order_of(g));
-    say(policy_atom::value, order, resolver, failed);
-  };
-  say(bridge_atom::value, about<bridge_order>(op), policy, failed);
-}
-
-void network_state::ground_laid(const expected<void>& outcome) {
-  ground_ = outcome.has_value();
-  if (!outcome)
-    log::failed({}, "network_failed", outcome.error());
-  for (const auto& done : std::exchange(waiting_, {}))
-    done(outcome);
 }
 
 // -- who comes ------------------------------------------------------------------------------------
@@ -333,6 +220,8 @@ void network_state::forget(const std::string& vm) {
   if (addresses_)
     addresses_->drop(vm);
 }
+
+namespace {
 
 network_actor::behavior_type behavior(network_actor::stateful_pointer<network_state> self,
                                       surroundings around) {

@@ -11,6 +11,8 @@ namespace {
 struct notebook {
   std::vector<std::string> orders;
   std::vector<guest_order> policy; ///< of the last one
+  network_inventory found;         ///< in the kernel
+  network_sweep kept;              ///< of the last sweep
   std::string breaks_at;           ///< an order that fails
   bool silent = false;             ///< taps are never answered
 };
@@ -61,8 +63,11 @@ network_helper::behavior_type helper(network_helper::stateful_pointer<helper_dou
       [note](resolver_atom, const resolver_order& o) {
         return actor::answer(note("resolver " + o.server));
       },
-      [](inventory_atom) { return network_inventory{}; },
-      [](sweep_atom, const network_sweep&) { return sweep_reply{}; },
+      [n](inventory_atom) { return n->found; },
+      [n](sweep_atom, const network_sweep& o) {
+        n->kept = o;
+        return sweep_reply{};
+      },
   };
 }
 
@@ -259,6 +264,24 @@ TEST_CASE_METHOD(bridged, "after a restart of the daemon those who run are who i
   CHECK(names == std::map<std::string, std::string>{{"otter", "10.213.0.7"}});
   CHECK(attach("beaver", "10.213.0.8")->address == "10.213.0.2/20");
   CHECK(attach("heron", "10.213.0.8")->address == "10.213.0.8/20");
+}
+
+TEST_CASE_METHOD(bridged,
+                 "what a daemon before us left is swept once, and what is another daemon's stays") {
+  n.found.links = {{"br-fc", "bridge", "", 3, true, {}},
+                   {"br-fc-dev", "bridge", "", 4, true, {}},
+                   {"tap-fc-left", "tun", "br-fc", 5, true, {}},
+                   {"tap-fc-other", "tun", "br-fc-dev", 6, true, {}}};
+  known = {{"otter", "otter", "10.213.0.7", false, true}};
+  open();
+  CHECK(n.kept.bridges == words{"br-fc", "br-fc-dev"});
+  CHECK(n.kept.taps == words{"tap-fc-0ad50007", "tap-fc-other"});
+  n.kept = {};
+  caf::anon_send_exit(root_helper, caf::exit_reason::kill);
+  scheduler.run();
+  start_helper();
+  attach("heron"); // the ground is laid anew, and nothing swept any more
+  CHECK(n.kept.bridges.empty());
 }
 
 TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {

@@ -172,7 +172,8 @@ TEST_CASE_METHOD(bridged, "an address stays a VM's until it is forgotten, and is
   CHECK(attach("beaver")->address == "10.213.0.2/20");
 }
 
-TEST_CASE_METHOD(bridged, "those who leave while others are being withdrawn leave together") {
+TEST_CASE_METHOD(bridged,
+                 "lesson 23: those who leave while others are being withdrawn leave together") {
   open();
   for (const auto* vm : {"otter", "heron", "beaver", "stoat"})
     attach(vm);

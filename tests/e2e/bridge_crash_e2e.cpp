@@ -67,7 +67,7 @@ void try_row(const tried& t, const std::string& failpoint) {
 
 } // namespace
 
-TEST_CASE("a daemon killed at any step on the bridge leaves no tap and no rule",
+TEST_CASE("lesson 27: a daemon killed at any step on the bridge leaves no tap and no rule",
           "[root][as-user][none]") {
   if (const auto why = no_bridge_here(); !why.empty())
     return skip(why);

@@ -11,7 +11,8 @@ namespace {
 const words create{"vm", "create", "--image", "tiny", "--name", "a"};
 } // namespace
 
-TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode auto says why not", "[root][as-user][none]") {
+TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode auto says why not",
+          "[root][as-user][none]") {
   if (const auto why = no_bridge_here(); !why.empty())
     return skip(why);
   {
@@ -27,7 +28,8 @@ TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode a
   CHECK_THAT(s.show_network("a"), Contains("user-mode") && Contains("no root helper"));
 }
 
-TEST_CASE("a helper that dies in mid-operation fails it, and the next one does it", "[root][as-user][none]") {
+TEST_CASE("a helper that dies in mid-operation fails it, and the next one does it",
+          "[root][as-user][none]") {
   if (const auto why = no_bridge_here(); !why.empty())
     return skip(why);
   for (const std::string at : {"bridge/before", "policy/after", "guest/before", "guest/after",
@@ -49,7 +51,8 @@ TEST_CASE("a helper that dies in mid-operation fails it, and the next one does i
   }
 }
 
-TEST_CASE("networks that are in somebody's way are refused, with the name of whose", "[root][as-user][none]") {
+TEST_CASE("networks that are in somebody's way are refused, with the name of whose",
+          "[root][as-user][none]") {
   if (const auto why = no_bridge_here(); !why.empty())
     return skip(why);
   bridge_scene s(true);
@@ -80,7 +83,8 @@ TEST_CASE("networks that are in somebody's way are refused, with the name of who
   u.good(create);
 }
 
-TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody", "[root][as-user][none]") {
+TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody",
+          "[root][as-user][none]") {
   if (const auto why = no_bridge_here(); !why.empty())
     return skip(why);
   bridge_scene s(true);
@@ -102,4 +106,23 @@ TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody"
                     line.value("text", "").find("5300") != std::string::npos);
   CHECK(told);
   squatter.signal(SIGKILL);
+}
+
+TEST_CASE("lesson 25: a VM is deleted where its tap and all rules are gone already",
+          "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  auto with_nat = create;
+  with_nat.push_back("--nat");
+  u.good(with_nat);
+  s.host({"nft", "flush", "ruleset"});
+  s.host({"ip", "link", "del", "br-fc"});
+  u.good({"vm", "delete", "a"});
+  CHECK(u.list().empty());
+  // The next one finds everything made again.
+  u.good(with_nat);
+  CHECK(s.elements("nat") == 1);
 }

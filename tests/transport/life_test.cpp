@@ -133,7 +133,7 @@ TEST_CASE_METHOD(place, "a daemon that ends takes its socket away, but not its s
   }
 }
 
-TEST_CASE("a path that is too long for a socket is a clear error on both sides") {
+TEST_CASE("lesson 15: a path that is too long for a socket is a clear error on both sides") {
   client_node node;
   const std::filesystem::path path = "/tmp/" + std::string(120, 'x');
   auto connected = transport::connect(node.system, path, 1s);

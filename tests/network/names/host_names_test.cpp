@@ -82,7 +82,8 @@ void check_web(const host& h) {
 
 } // namespace
 
-TEST_CASE("with systemd-resolved NAME.vm comes from us, and every other name from where it came") {
+TEST_CASE("lesson 11: with systemd-resolved NAME.vm comes from us, and every other name from where "
+          "it came") {
   if (skipped(host::no_resolved()))
     return;
   host h;

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 using namespace banger::test;
 using Catch::Contains;
 

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 using namespace banger::test;
 using Catch::Contains;
 

@@ -1,0 +1,107 @@
+// Too much of everything.
+#include "tests/hostile/scene.hpp"
+#include "tests/transport/peers.hpp"
+
+#include <random>
+
+using namespace banger;
+using namespace banger::hostile;
+
+namespace {
+
+struct size_of_process {
+  pid_t pid;
+  std::int64_t rss = rss_kib(pid);
+  std::size_t open = descriptors(pid);
+};
+
+constexpr std::int64_t few_mib = 6 * 1024;
+
+pid_t pid_of(owner_process& owner, const std::string& role) {
+  return owner.ask("hello " + role)["pid"].get<pid_t>();
+}
+
+void check_back_to(const size_of_process& before, helper_process& helper) {
+  const bool closed = helper.until([&] { return descriptors(before.pid) == before.open; });
+  INFO(before.open << " descriptors before, " << descriptors(before.pid) << " now");
+  CHECK(closed);
+  const auto now = rss_kib(before.pid);
+  INFO(before.rss << " KiB before, " << now << " now");
+  CHECK((!test::size_tells || now < before.rss + few_mib));
+}
+
+} // namespace
+
+TEST_CASE("a hundred connections that never finish their handshake keep nobody else out for long") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process bystander(h, helper), crowd(h, helper);
+  for (const auto* role : {"network", "machine"}) {
+    const std::string name = role;
+    const size_of_process before{pid_of(bystander, name)};
+    CHECK(crowd.ask("crowd " + name + " 100")["connections"] == 100);
+    CHECK(descriptors(before.pid) < before.open + 70);
+    CHECK(bystander.ask("hello " + name)["code"] == "none");
+    CHECK(crowd.ask("disperse")["closed"] == 100);
+    check_back_to(before, helper);
+    CHECK(owner_process(h, helper).ask("hello " + name)["code"] == "none");
+  }
+}
+
+TEST_CASE("more orders at once than may wait: all are answered, some with busy, and inventory "
+          "meanwhile") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process owner(h, helper);
+  REQUIRE(owner.ask("bridge br-fc 10.88.0.0/16")["code"] == "none");
+  const auto seen = owner.ask("storm 200");
+  INFO(seen.dump());
+  CHECK(seen["done"].get<int>() + seen["busy"].get<int>() == 204);
+  CHECK(seen["busy"] > 0);
+  CHECK(seen["done"] >= 64);
+  CHECK(seen["other"] == 0);
+  CHECK(seen["inventories"] == 8);
+  CHECK(seen["before_the_last_order"] > 0);
+  CHECK(owner.ask("policy 0")["code"] == "none");
+}
+
+TEST_CASE("ten thousand random frames on fresh connections leave the helper as it was") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process bystander(h, helper), attacker(h, helper);
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  for (const auto* role : {"network", "machine"}) {
+    const std::string frames = std::string("frames ") + role;
+    attacker.ask(frames + " 1000 " + std::to_string(seed)); // what grows once
+    const size_of_process before{pid_of(bystander, role)};
+    const auto seen = attacker.ask(frames + " 5000 " + std::to_string(seed + 1));
+    INFO(role << ": " << seen.dump());
+    CHECK(seen["closed"] == 5000);
+    CHECK(seen["welcomed"] > 4900);
+    CHECK(bystander.ask(std::string("hello ") + role)["code"] == "none");
+    check_back_to(before, helper);
+  }
+  CHECK(helper.running());
+  CHECK(h.our_links().empty());
+}
+
+TEST_CASE("inventories that nobody waits for do not keep the next one waiting") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process bystander(h, helper), attacker(h, helper);
+  REQUIRE(bystander.ask("bridge br-fc 10.88.0.0/24")["code"] == "none");
+  const size_of_process before{pid_of(bystander, "network")};
+  for (const auto* flood : {"inventories 15000", "inventories 15000"})
+    CHECK(attacker.ask(flood)["said"] == 15'000);
+  CHECK(bystander.ask("inventory")["code"] == "none");
+  check_back_to(before, helper);
+}

@@ -54,13 +54,8 @@ void try_row(const tried& t, const std::string& failpoint) {
   CHECK(u.eventually([&] { return u.daemon_pid() != armed; }));
   u.env.erase("BANGER_FAILPOINT");
   u.banger({"daemon", "stop"});
-  const auto vms = u.list();
-  for (const auto& vm : vms) {
-    const auto running = vm.at("state") == "running" ? 1U : 0U;
-    CHECK(u.eventually([&] { return s.taps() == running && s.elements("guests") == running; }));
-    u.good({"vm", "delete", "a"});
-  }
-  CHECK(u.list().empty());
+  u.banger({"vm", "delete", "a"}); // of what is there, or is being undone
+  CHECK(u.eventually([&] { return u.list().empty(); }));
   CHECK(u.eventually([&] { return s.taps() == 0 && s.elements("guests") == 0; }));
   CHECK(s.elements("nat") == 0);
 }

@@ -57,6 +57,7 @@ bridge_scene::bridge_scene(bool scripted, const std::string& mode)
 }
 
 bridge_scene::~bridge_scene() {
+  web_.reset();
   home_.reset(); // ends the VMs, which needs the helper
   if (helper_ && helper_->running()) {
     helper_->signal(SIGTERM);
@@ -106,7 +107,9 @@ void bridge_scene::start_helper(const std::string& failpoint) {
     p.env["BANGER_FAILPOINT"] = failpoint;
   helper_ = std::make_unique<child>(p);
   REQUIRE(helper_->until(
-      [&] { return helper_->err().find("\"serving\"") != std::string::npos || !helper_->running(); },
+      [&] {
+        return helper_->err().find("\"serving\"") != std::string::npos || !helper_->running();
+      },
       short_time));
   INFO(helper_->err());
   REQUIRE(helper_->running());
@@ -132,7 +135,8 @@ std::size_t bridge_scene::elements(const std::string& set) {
   const auto told = host({"nft", "-j", "list", "set", "inet", "banger", set});
   if (told.status != 0)
     return 0;
-  for (const auto& part : json::parse(told.out).at("nftables"))
+  const auto parsed = json::parse(told.out);
+  for (const auto& part : parsed.at("nftables"))
     if (part.contains("set"))
       return part.at("set").value("elem", json::array()).size();
   return 0;

@@ -1,6 +1,6 @@
-// A host of its own for VMs on a bridge: a network namespace with an uplink, behind which there is a
-// web server in another one; the root helper; and a user whose daemon uses it. This process is root,
-// and goes into the namespace for good: each test case has a process of its own.
+// A host of its own for VMs on a bridge: a network namespace with an uplink, behind which there is
+// a web server in another one; the root helper; and a user whose daemon uses it. This process is
+// root, and goes into the namespace for good: each test case has a process of its own.
 #pragma once
 
 #include "tests/network/space.hpp"

@@ -54,54 +54,60 @@ caf::result<lease_ptr> network_state::attach(const arrival& who) {
   if (!address)
     return actor::to_error(address.error());
   auto answer = self_->make_response_promise<lease_ptr>();
-  lay_ground(who.op, [this, who, address = *address, answer](const expected<void>& ready) mutable {
-    if (ready)
-      admit(who, address, answer);
-    else
-      answer.deliver(actor::to_error(ready.error()));
-  });
+  settle_in({who, *address, answer});
   return answer;
 }
 
-// The policy first: a tap without one can do nothing.
-void network_state::admit(const arrival& who, ipv4 address, promise answer) {
-  const auto& g = guests_[who.vm] = guest{who.name, address, who.nat};
-  auto change = about<guest_change>(who.op);
-  change.guest = order_of(g);
-  say(
-      guest_atom::value, change,
-      [this, who, address, answer](const policy_reply& policy) {
-        open_tap(who, address, policy, answer);
-      },
-      [this, who, answer](const failure& why) mutable {
-        guests_.erase(who.vm);
-        ground_ = ground_ && why.code != errc::not_found; // somebody took our tables away
-        answer.deliver(actor::to_error(why));
-      });
+void network_state::settle_in(newcomer one) {
+  lay_ground(one.who.op, [this, one](const expected<void>& ready) mutable {
+    if (ready)
+      admit(std::move(one));
+    else
+      one.answer.deliver(actor::to_error(ready.error()));
+  });
 }
 
-void network_state::open_tap(const arrival& who, ipv4 address, const policy_reply& policy,
-                             promise answer) {
+// Somebody took our tables or our bridge away: they are made again, once.
+void network_state::not_admitted(newcomer one, const failure& why) {
+  if (why.code != errc::not_found || std::exchange(one.again, true)) {
+    leave(one.who.op, one.who.vm, {});
+    one.answer.deliver(actor::to_error(why));
+    return;
+  }
+  log::warn({.op = one.who.op}, "network_made_again", {{"text", describe(why)}});
+  guests_.erase(one.who.vm);
+  ground_ = false;
+  settle_in(std::move(one));
+}
+
+// The policy first: a tap without one can do nothing.
+void network_state::admit(newcomer one) {
+  const auto& g = guests_[one.who.vm] = guest{one.who.name, one.address, one.who.nat};
+  auto change = about<guest_change>(one.who.op);
+  change.guest = order_of(g);
+  say(
+      guest_atom::value, change, [this, one](const policy_reply& policy) { open_tap(one, policy); },
+      [this, one](const failure& why) { not_admitted(one, why); });
+}
+
+void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
   auto made = std::make_shared<lease>();
-  made->address = address.str() + "/" + std::to_string(around_->net->prefix());
+  made->address = one.address.str() + "/" + std::to_string(around_->net->prefix());
   made->gateway = around_->net->host().str();
-  made->mac = mac_address::of(address).str();
-  made->tap = tap_of(address).str();
+  made->mac = mac_address::of(one.address).str();
+  made->tap = tap_of(one.address).str();
   made->bridge = around_->bridge.str();
-  if (who.nat)
+  if (one.who.nat)
     made->obstacles = policy.obstacles;
-  auto order = about<taps_order>(who.op);
+  auto order = about<taps_order>(one.who.op);
   order.names = {made->tap};
   say(
       taps_atom::value, order,
-      [this, who, made, answer](const privileged::open_taps_ptr& taps) {
+      [this, one, made](const privileged::open_taps_ptr& taps) {
         made->device = taps->front();
-        hand_out(who, made, answer);
+        hand_out(one.who, made, one.answer);
       },
-      [this, answer](const failure& why) mutable {
-        ground_ = ground_ && why.code != errc::not_found; // somebody took our bridge away
-        answer.deliver(actor::to_error(why));
-      });
+      [this, one](const failure& why) { not_admitted(one, why); });
 }
 
 // A VM that is reported running can be reached by its name.
@@ -123,17 +129,24 @@ void network_state::hand_out(const arrival& who, lease_ptr made, promise answer)
 // -- who goes -------------------------------------------------------------------------------------
 
 caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
-  const auto found = guests_.find(vm);
-  if (found == guests_.end())
+  if (guests_.count(vm) == 0)
     return caf::unit;
   auto answer = self_->make_response_promise<void>();
+  leave(op, vm, answer);
+  return answer;
+}
+
+void network_state::leave(const std::string& op, const std::string& vm,
+                          std::optional<caf::typed_response_promise<void>> answer) {
+  const auto found = guests_.find(vm);
+  if (found == guests_.end())
+    return;
   if (const auto called = vm_name::parse(found->second.name))
     around_->names.remove(*called);
-  leaving_.push_back({std::move(found->second), answer});
+  leaving_.push_back({std::move(found->second), std::move(answer)});
   guests_.erase(found);
   if (being_withdrawn_.empty())
     withdraw(op);
-  return answer;
 }
 
 // Whoever leaves while others are being withdrawn goes with the next batch: the kernel takes as
@@ -176,7 +189,8 @@ void network_state::withdraw(const std::string& op) {
 
 void network_state::withdrawn() {
   for (auto& l : std::exchange(being_withdrawn_, {}))
-    actor::done(l.answer);
+    if (l.answer)
+      actor::done(*l.answer);
   if (!leaving_.empty())
     withdraw({});
 }

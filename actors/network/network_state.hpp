@@ -33,6 +33,12 @@ public:
 private:
   using promise = caf::typed_response_promise<lease_ptr>;
   using then = std::function<void(const expected<void>&)>;
+  struct newcomer {
+    arrival who;
+    ipv4 address;
+    promise answer;
+    bool again = false;
+  };
 
   void look_around();
   messages::network_sweep strangers(const messages::network_inventory& found) const;
@@ -41,10 +47,13 @@ private:
   void ground_step(const std::string& op);
   void route_names(const std::string& op);
   void ground_laid(const expected<void>& outcome);
-  void admit(const arrival& who, ipv4 address, promise answer);
-  void open_tap(const arrival& who, ipv4 address, const messages::policy_reply& policy,
-                promise answer);
+  void settle_in(newcomer one);
+  void admit(newcomer one);
+  void not_admitted(newcomer one, const failure& why);
+  void open_tap(const newcomer& one, const messages::policy_reply& policy);
   void hand_out(const arrival& who, lease_ptr made, promise answer);
+  void leave(const std::string& op, const std::string& vm,
+             std::optional<caf::typed_response_promise<void>> answer);
   void withdraw(const std::string& op);
   void withdrawn();
   messages::guest_order order_of(const guest& g) const;
@@ -64,7 +73,7 @@ private:
   std::vector<then> waiting_; ///< until they are
   struct leaver {
     guest who;
-    caf::typed_response_promise<void> answer;
+    std::optional<caf::typed_response_promise<void>> answer;
   };
   std::vector<leaver> leaving_, being_withdrawn_;
 };

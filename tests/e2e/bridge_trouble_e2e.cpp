@@ -4,7 +4,8 @@
 
 #include <catch2/catch.hpp>
 
-#include <csignal>
+#include <arpa/inet.h>
+#include <sys/socket.h>
 
 using namespace banger::test;
 using Catch::Contains;
@@ -61,7 +62,7 @@ TEST_CASE("networks that are in somebody's way are refused, with the name of who
   s.start_helper();
   auto& u = s.user();
   // A VPN has what was asked for.
-  s.host({"ip", "link", "add", "tun-work", "type", "dummy"});
+  s.host({"ip", "link", "add", "tun-work", "type", "bridge"});
   s.host({"ip", "addr", "add", "10.99.0.1/16", "dev", "tun-work"});
   s.host({"ip", "link", "set", "tun-work", "up"});
   s.write_config("subnet = \"10.99.7.0/24\"\n");
@@ -92,10 +93,12 @@ TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody"
   bridge_scene s(true);
   s.start_helper();
   auto& u = s.user();
-  program taken;
-  taken.argv = {"busybox", "nc", "-lu", "-s", "127.0.0.1", "-p", "5300"};
-  taken.env = {{"PATH", "/usr/bin:/bin"}};
-  child squatter(taken);
+  const banger::unique_fd squatter(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_port = htons(5300);
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(squatter.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0);
   s.host({"ip", "route", "del", "default"});
   auto with_nat = create;
   with_nat.push_back("--nat");
@@ -107,7 +110,6 @@ TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody"
     told = told || (line.value("event", "") == "names_not_served" &&
                     line.value("text", "").find("5300") != std::string::npos);
   CHECK(told);
-  squatter.signal(SIGKILL);
 }
 
 TEST_CASE("lesson 25: a VM is deleted where its tap and all rules are gone already",

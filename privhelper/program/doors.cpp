@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Whoever may rename anything on the way could have us make and give away files elsewhere.
-expected<void> check_is_roots(const fs::path& folder) {
+expected<void> check_is_roots(const fs::path& folder, bool last_one_too) {
   const auto refuse = [](const fs::path& at, std::string why) {
     return fail(errc::unauthorized, "will not serve in " + at.string(), std::move(why),
                 "use a folder that only root can change, such as /run/banger");
@@ -34,17 +34,19 @@ expected<void> check_is_roots(const fs::path& folder) {
       return refuse(at, "it belongs to user " + std::to_string(info.st_uid));
     const bool others_write = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
     const bool sticky = (info.st_mode & S_ISVTX) != 0;
-    if (others_write && (!sticky || at == folder))
+    if (others_write && (!sticky || (last_one_too && at == folder)))
       return refuse(at, "others may write in it");
   }
   return {};
 }
 
 expected<void> make_folder(const fs::path& folder) {
+  if (auto ok = check_is_roots(folder.parent_path(), false); !ok)
+    return ok;
   const bool made = ::mkdir(folder.c_str(), 0700) == 0;
   if (!made && errno != EEXIST)
     return fail_errno("cannot make " + folder.string(), errno);
-  if (auto ok = check_is_roots(folder); !ok)
+  if (auto ok = check_is_roots(folder, true); !ok)
     return ok;
   if (made && ::chmod(folder.c_str(), 0755) != 0) // the owner goes through it
     return fail_errno("cannot open " + folder.string() + " to the owner", errno);

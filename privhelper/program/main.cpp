@@ -1,5 +1,5 @@
-// banger-privhelper. Reads as a table of contents: who is served, what is given up, who lives, how it
-// ends.
+// banger-privhelper. Reads as a table of contents: who is served, what is given up, who lives, how
+// it ends.
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
 #include "messages/transport/transport.hpp"
@@ -71,8 +71,7 @@ expected<transport::server> serve_network(caf::actor_system& system, house& h, d
                                           const options& o) {
   auto descriptors = handover::server::start(
       std::move(*d.descriptors), {.refused = [](local::peer who, const std::string& why) {
-        log::error({}, "descriptors_refused",
-                   {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+        log::error({}, "descriptors_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
       }});
   if (!descriptors)
     return tl::unexpected(descriptors.error());
@@ -99,8 +98,8 @@ expected<transport::server> serve_machine(caf::actor_system& system, house& h, d
                             caf::actor_cast<messages::machine_helper>(role));
 }
 
-/// CAF looks for the addresses of network cards, to name its node by; the filter does not let it, and
-/// then it complains on stderr. The node has its pid, which is enough.
+/// CAF looks for the addresses of network cards, to name its node by; the filter does not let it,
+/// and then it complains on stderr. The node has its pid, which is enough.
 class silence {
 public:
   silence() : before_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
@@ -131,8 +130,8 @@ int serve(role r, const options& o) {
   caf::actor_system system{config};
   hush.reset();
   transport::prepare(system);
-  auto server = r == role::network ? serve_network(system, h, *d, o)
-                                   : serve_machine(system, h, *d, o);
+  auto server =
+      r == role::network ? serve_network(system, h, *d, o) : serve_machine(system, h, *d, o);
   if (!server)
     return give_up(server.error());
   log::info({}, "serving",

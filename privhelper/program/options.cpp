@@ -67,8 +67,7 @@ options parse_options(int argc, char** argv) {
       ->check(CLI::Range(1U, 0xfffffffeU));
   app.add_option("--socket-dir", o.socket_dir, "Folder of the sockets; root's, closed to writing")
       ->capture_default_str();
-  app.add_option("--state-dir", told.state,
-                 "The owner's state folder [HOME/.local/state/banger]");
+  app.add_option("--state-dir", told.state, "The owner's state folder [HOME/.local/state/banger]");
   app.add_flag("--version", o.version, "Print the version");
   try {
     app.parse(argc, argv);

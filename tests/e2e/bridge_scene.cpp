@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,7 +74,7 @@ fs::path bridge_scene::helper_folder() const { return "/run/bgr-" + std::to_stri
 void bridge_scene::write_config(const std::string& more) {
   std::ofstream(home_->top() / "k/banger/config.toml")
       << "[network]\nmode = \"" << mode_ << "\"\nhelper = " << helper_folder()
-      << "\ndns_port = 5300\n"
+      << "\ndns_port = " << dns_port_ << "\n"
       << more;
 }
 
@@ -98,13 +100,26 @@ void bridge_scene::open_web_server() {
   web_ = outside.in([&] { return std::make_unique<child>(httpd); });
 }
 
-void bridge_scene::start_helper(const std::string& failpoint) {
+void bridge_scene::ask_daemon_for_names() {
+  const auto servers = home_->top() / "resolv.conf";
+  std::ofstream(servers) << "nameserver 127.0.0.1\n";
+  REQUIRE(::unshare(CLONE_NEWNS) == 0);
+  REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+  REQUIRE(::mount(servers.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0);
+  std::ofstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") << "0\n";
+  dns_port_ = 53;
+  write_config();
+}
+
+void bridge_scene::start_helper(const std::string& failpoint, const std::string& notify) {
   program p;
   p.argv = {bin("banger-privhelper"), "--role",       "network",      "--owner-uid",
             std::to_string(uid_),     "--socket-dir", helper_folder()};
   p.env = usual;
   if (!failpoint.empty())
     p.env["BANGER_FAILPOINT"] = failpoint;
+  if (!notify.empty())
+    p.env["NOTIFY_SOCKET"] = notify;
   helper_ = std::make_unique<child>(p);
   REQUIRE(helper_->until(
       [&] {

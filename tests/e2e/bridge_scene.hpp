@@ -20,12 +20,14 @@ public:
   explicit bridge_scene(bool scripted = false, const std::string& mode = "bridge");
   ~bridge_scene();
 
-  void start_helper(const std::string& failpoint = {});
+  void start_helper(const std::string& failpoint = {}, const std::string& notify = {});
   void kill_helper();
   /// Its log, as far as it has come.
   std::string helper_log() { return helper_->err(); }
   std::filesystem::path helper_folder() const;
   void write_config(const std::string& more = {});
+  /// From now on this process and its children ask our daemon for names, at port 53.
+  void ask_daemon_for_names();
 
   /// `banger ARGS` as the user.
   home& user() { return *home_; }
@@ -50,6 +52,7 @@ private:
   void give_to_user();
 
   std::string mode_;
+  int dns_port_ = 5300;
   std::uint32_t uid_ = 0;
   std::optional<space::visit> here_;
   std::unique_ptr<home> home_;

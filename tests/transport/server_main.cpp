@@ -153,6 +153,8 @@ void read_flags(int argc, char** argv, transport::options& opts) {
       opts.max_connections = static_cast<std::size_t>(value());
     else if (flag == "--handshake-ms")
       opts.handshake_timeout = std::chrono::milliseconds(value());
+    else if (flag == "--frames-per-second")
+      opts.limits.frames_per_second = static_cast<std::uint32_t>(value());
     else if (flag == "--any-node")
       opts.bind_pid = false;
   }

@@ -74,3 +74,26 @@ TEST_CASE_METHOD(place, "a second helper in one folder is refused") {
   REQUIRE_FALSE(second);
   CHECK(second.error().code == errc::already_exists);
 }
+
+TEST_CASE_METHOD(place, "sockets that systemd passes are used, and no folder is made") {
+  auto made = local::listen(top / "given.sock");
+  REQUIRE(made);
+  constexpr int first = 3; // as systemd numbers them
+  const int before = ::dup(first);
+  REQUIRE(::dup2(made->socket(), first) == first);
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", "1", 1);
+  ::setenv("LISTEN_FDNAMES", "machine", 1);
+  {
+    const auto d = open_doors(role::machine, top / "run", ::getuid());
+    REQUIRE(d);
+    CHECK(d->orders.socket() == first);
+    CHECK_FALSE(fs::exists(top / "run"));
+  }
+  for (const auto* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+    ::unsetenv(name);
+  if (before >= 0) {
+    ::dup2(before, first);
+    ::close(before);
+  }
+}

@@ -1,0 +1,57 @@
+// VMs by their names, as programs of the host find them; and what the helper says to systemd.
+#include "tests/e2e/bridge_scene.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+using namespace banger::test;
+using Catch::Contains;
+
+TEST_CASE("a running VM has its name, a stopped one has none, a renamed one the new one",
+          "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  bridge_scene s(true);
+  s.start_helper();
+  s.ask_daemon_for_names();
+  auto& u = s.user();
+  const auto address_of = [&](const std::string& name) {
+    const auto told = s.host({"getent", "ahostsv4", name});
+    return told.status == 0 ? told.out.substr(0, told.out.find(' ')) : "";
+  };
+  u.good({"vm", "create", "--image", "tiny", "--name", "a"});
+  CHECK(address_of("a.vm") == s.address("a"));
+  CHECK(address_of("api.a.vm") == s.address("a"));
+  CHECK(address_of("b.vm").empty());
+  u.good({"vm", "rename", "a", "b"});
+  CHECK(address_of("b.vm") == s.address("b"));
+  CHECK(address_of("a.vm").empty());
+  u.good({"daemon", "stop"});
+  u.good({"vm", "list"});
+  CHECK(address_of("b.vm") == s.address("b"));
+  u.good({"vm", "stop", "b"});
+  CHECK(address_of("b.vm").empty());
+  u.good({"vm", "start", "b"});
+  CHECK(address_of("b.vm") == s.address("b"));
+}
+
+TEST_CASE("the helper tells systemd when it serves", "[root][as-user][none]") {
+  if (const auto why = no_bridge_here(); !why.empty())
+    return skip(why);
+  bridge_scene s(true);
+  const auto path = s.user().top() / "notify";
+  const banger::unique_fd heard(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un place{};
+  place.sun_family = AF_UNIX;
+  std::strncpy(place.sun_path, path.c_str(), sizeof place.sun_path - 1);
+  REQUIRE(::bind(heard.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0);
+  s.start_helper({}, path);
+  std::string text(64, '\0');
+  const auto size = ::recv(heard.get(), text.data(), text.size(), 0);
+  REQUIRE(size > 0);
+  CHECK(text.substr(0, static_cast<std::size_t>(size)) == "READY=1");
+  ::unlink(path.c_str());
+}

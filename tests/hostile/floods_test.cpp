@@ -16,18 +16,21 @@ struct size_of_process {
 };
 
 constexpr std::int64_t few_mib = 6 * 1024;
+/// As much as may wait for a client that does not read, and what an allocator keeps of it.
+constexpr std::int64_t unsent = 64 * 1024;
 
 pid_t pid_of(owner_process& owner, const std::string& role) {
   return owner.ask("hello " + role)["pid"].get<pid_t>();
 }
 
-void check_back_to(const size_of_process& before, helper_process& helper) {
+void check_back_to(const size_of_process& before, helper_process& helper,
+                   std::int64_t growth = few_mib) {
   const bool closed = helper.until([&] { return descriptors(before.pid) == before.open; });
   INFO(before.open << " descriptors before, " << descriptors(before.pid) << " now");
   CHECK(closed);
   const auto now = rss_kib(before.pid);
   INFO(before.rss << " KiB before, " << now << " now");
-  CHECK((!test::size_tells || now < before.rss + few_mib));
+  CHECK((!test::size_tells || now < before.rss + growth));
 }
 
 } // namespace
@@ -38,16 +41,19 @@ TEST_CASE("a hundred connections that never finish their handshake keep nobody e
   host h;
   helper_process helper(h);
   owner_process bystander(h, helper), crowd(h, helper);
-  for (const auto* role : {"network", "machine"}) {
-    const std::string name = role;
-    const size_of_process before{pid_of(bystander, name)};
-    CHECK(crowd.ask("crowd " + name + " 100")["connections"] == 100);
-    CHECK(descriptors(before.pid) < before.open + 70);
-    CHECK(bystander.ask("hello " + name)["code"] == "none");
-    CHECK(crowd.ask("disperse")["closed"] == 100);
-    check_back_to(before, helper);
-    CHECK(owner_process(h, helper).ask("hello " + name)["code"] == "none");
+  std::vector<size_of_process> before;
+  for (const std::string role : {"network", "machine"}) {
+    before.push_back({pid_of(bystander, role)});
+    CHECK(crowd.ask("crowd " + role + " 100").contains("connections"));
+    CHECK(descriptors(before.back().pid) < before.back().open + 70);
+    CHECK(bystander.ask("hello " + role)["code"] == "none");
   }
+  CHECK(crowd.ask("disperse")["closed"] == 200);
+  for (const auto& one : before)
+    check_back_to(one, helper);
+  owner_process newcomer(h, helper);
+  for (const std::string role : {"network", "machine"})
+    CHECK(newcomer.ask("hello " + role)["code"] == "none");
 }
 
 TEST_CASE("more orders at once than may wait: all are answered, some with busy, and inventory "
@@ -99,9 +105,11 @@ TEST_CASE("inventories that nobody waits for do not keep the next one waiting") 
   helper_process helper(h);
   owner_process bystander(h, helper), attacker(h, helper);
   REQUIRE(bystander.ask("bridge br-fc 10.88.0.0/24")["code"] == "none");
+  REQUIRE(bystander.ask("policy 250")["code"] == "none"); // which takes a while to list
+  REQUIRE(bystander.ask("inventory")["code"] == "none");
   const size_of_process before{pid_of(bystander, "network")};
-  for (const auto* flood : {"inventories 15000", "inventories 15000"})
-    CHECK(attacker.ask(flood)["said"] == 15'000);
+  for (int i = 0; i < 4; ++i)
+    CHECK(attacker.ask("inventories 15000").contains("said"));
   CHECK(bystander.ask("inventory")["code"] == "none");
-  check_back_to(before, helper);
+  check_back_to(before, helper, unsent);
 }

@@ -58,6 +58,7 @@ json raw(owner& self, const words& said) {
   return {{"over", false},
           {"name", attack.name},
           {"why", attack.why},
+          {"event", attack.greets ? "client_cut" : "client_refused"},
           {"welcomed", to.actor != 0},
           {"as_expected", as_expected}};
 }

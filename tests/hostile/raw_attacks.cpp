@@ -52,6 +52,8 @@ std::string nested(int depth) {
   return bytes{}.number(0, 1).raw(all).number(0, 2).text("@<>").data;
 }
 
+constexpr auto foreign = "message outside the interface";
+
 class table {
 public:
   std::vector<raw_attack> all;
@@ -59,13 +61,15 @@ public:
   void refused(const std::string& name, const std::string& why, once say) {
     add(name, false, ending::cut, why, std::move(say));
   }
-  void cut(const std::string& name, once say) { add(name, true, ending::cut, {}, std::move(say)); }
+  void cut(const std::string& name, const std::string& why, once say) {
+    add(name, true, ending::cut, why, std::move(say));
+  }
   void ignored(const std::string& name, once say) {
     add(name, true, ending::lives, {}, std::move(say));
   }
   /// A message for the published actor, after which the connection is cut.
-  void said(const std::string& name, const std::string& payload) {
-    cut(name, [payload](const target& t) { return direct(t.actor, payload); });
+  void said(const std::string& name, const std::string& payload, const std::string& why = foreign) {
+    cut(name, why, [payload](const target& t) { return direct(t.actor, payload); });
   }
 
 private:
@@ -88,15 +92,15 @@ void handshakes(table& t) {
             [=](const target&) { return greeting(0, ""); });
   t.refused("a server's handshake", "no handshake",
             [](const target&) { return frame(op::server_handshake, 0, 4, 0, 0, ""); });
-  t.cut("a server's handshake from a greeted peer",
+  t.cut("a server's handshake from a greeted peer", "not for a client to say",
         [](const target&) { return frame(op::server_handshake, 0, 4, 0, 0, ""); });
   t.refused("the node of another process", "node of another process",
             [=](const target&) { return greeting(frames::select_connection, node_of(1)); });
   t.refused("the node of the helper", "impossible node",
             [=](const target& to) { return greeting(0, to.node); });
-  t.cut("another node after the handshake",
+  t.cut("another node after the handshake", "changed its node",
         [=](const target&) { return greeting(frames::select_connection, node_of(4711)); });
-  t.cut("three handshakes", [=](const target&) {
+  t.cut("three handshakes", "too many handshakes", [=](const target&) {
     return greeting(0, own_node()) + greeting(0, own_node()) + greeting(0, own_node());
   });
   t.refused("noise", "not a frame", [](const target&) { return std::string(64, '\xee'); });
@@ -107,7 +111,7 @@ void handshakes(table& t) {
 
 void system_messages(table& t) {
   t.said("an exit message", kill_message());
-  t.cut("a forged down message", [](const target& to) {
+  t.cut("a forged down message", foreign, [](const target& to) {
     const auto down = bytes{}.raw(handle(7, own_node())).number(0, 1).number(0, 8).data;
     return direct(to.actor, message("@<>+@down", down));
   });
@@ -115,13 +119,13 @@ void system_messages(table& t) {
     return message("@<>+@atom+@strong_actor_ptr",
                    bytes{}.raw(atom_bytes("LINK")).raw(handle(id, node)).data);
   };
-  t.cut("a link of the role with itself",
+  t.cut("a link of the role with itself", foreign,
         [=](const target& to) { return direct(to.actor, link_to(to.actor, to.node)); });
-  t.cut("a link of the role with the attacker",
+  t.cut("a link of the role with the attacker", foreign,
         [=](const target& to) { return direct(to.actor, link_to(7, own_node())); });
-  t.said("messages nested 500,000 deep", nested(500'000));
+  t.said("messages nested 500,000 deep", nested(500'000), "frame too large");
   t.said("messages nested 60,000 deep", nested(60'000));
-  t.cut("messages nested in the reason of a down", [](const target& to) {
+  t.cut("messages nested in the reason of a down", "malformed down", [](const target& to) {
     const auto head = bytes{}.raw(own_node()).raw(to.node).number(1, 1).number(atom("system"), 8);
     return frame(op::down_message, 0, 0, 7, 0, head.data + nested(200).substr(1));
   });
@@ -132,7 +136,7 @@ void system_messages(table& t) {
 }
 
 void lengths(table& t) {
-  t.cut("a frame that claims 4 GiB", [](const target& to) {
+  t.cut("a frame that claims 4 GiB", "frame too large", [](const target& to) {
     auto huge = direct(to.actor, "x");
     huge.replace(4, 4, "\xff\xff\xff\xff");
     return huge;
@@ -149,7 +153,7 @@ void lengths(table& t) {
     t.said("a list of 900,000 in a " + std::string(type), order_of("sweep", type, items));
   }
   t.said("a number of a million bytes",
-         bytes{}.number(0, 3).raw(std::string(1'000'000, '\x80')).data);
+         bytes{}.number(0, 3).raw(std::string(1'000'000, '\x80')).data, "malformed message");
 }
 
 void interface(table& t) {
@@ -158,17 +162,18 @@ void interface(table& t) {
   t.said("an order of neither role", message("@<>+@atom", atom_bytes("status")));
   t.said("an order cut short", inventory().substr(0, inventory().size() - 2));
   t.said("an order with something behind it", inventory() + "more");
-  t.said("an order on behalf of others", bytes{}.length(3).raw(inventory()).data);
-  t.cut("an answer to a question nobody asked",
+  t.said("an order on behalf of others", bytes{}.length(3).raw(inventory()).data,
+         "malformed message");
+  t.cut("an answer to a question nobody asked", "not a request",
         [](const target& to) { return direct(to.actor, inventory(), 7, 0x9000'0000'0000'0001); });
-  t.cut("a routed message of an invented node", [](const target& to) {
+  t.cut("a routed message of an invented node", "not for a client to say", [](const target& to) {
     const auto payload = bytes{}.raw(node_of(4711)).raw(to.node).raw(inventory()).data;
     return frame(op::routed_message, 0, one_way, 7, to.actor, payload);
   });
-  t.cut("a monitor of an invented node", [](const target& to) {
+  t.cut("a monitor of an invented node", "monitor for another node", [](const target& to) {
     return frame(op::monitor_message, 0, 0, 0, to.actor, node_of(4711) + to.node);
   });
-  t.cut("a down of an invented node", [](const target& to) {
+  t.cut("a down of an invented node", "down for another node", [](const target& to) {
     return frame(op::down_message, 0, 0, 7, 0, node_of(4711) + to.node + std::string(15, '\0'));
   });
 }
@@ -202,17 +207,17 @@ void services(table& t) {
 }
 
 void floods(table& t) {
-  t.all.push_back(
-      {"200,000 invented senders", true, ending::cut, {}, [](const target& to, std::uint64_t turn) {
-         return turn < 200'000 ? inventory_question(to, turn + 1, 1) : std::string();
-       }});
-  t.all.push_back(
-      {"two million orders", true, ending::cut, {}, [](const target& to, std::uint64_t turn) {
-         std::string many;
-         for (int i = 0; turn < 2000 && i < 1000; ++i)
-           many += direct(to.actor, inventory(), 7, 0);
-         return many;
-       }});
+  t.all.push_back({"200,000 invented senders", true, ending::cut, "too many actors",
+                   [](const target& to, std::uint64_t turn) {
+                     return turn < 200'000 ? inventory_question(to, turn + 1, 1) : std::string();
+                   }});
+  t.all.push_back({"two million orders", true, ending::cut, "too many frames",
+                   [](const target& to, std::uint64_t turn) {
+                     std::string many;
+                     for (int i = 0; turn < 2000 && i < 1000; ++i)
+                       many += direct(to.actor, inventory(), 7, 0);
+                     return many;
+                   }});
   t.all.push_back({"questions whose answers are not read",
                    true,
                    ending::cut,

@@ -20,7 +20,7 @@ struct raw_attack {
   std::string name;
   bool greets = true; ///< a correct handshake comes first
   ending then = ending::cut;
-  std::string why; ///< in the helper's log; empty: it is not logged, or there are two reasons
+  std::string why; ///< in the helper's log; empty: the connection lives, or there are two reasons
   /// Called with 0, 1, ... until it answers nothing, or the connection has been cut.
   std::function<std::string(const target&, std::uint64_t turn)> bytes;
 };

@@ -75,7 +75,11 @@ test::program command(std::vector<std::string> argv, std::uint32_t uid,
 }
 
 test::program helper(const host& where, const helper_process::options& o) {
-  std::vector<std::string> argv{HOSTILE_HELPER,
+  // Nobody would end it if a deadline of ctest's ended us.
+  std::vector<std::string> argv{"/usr/bin/setpriv",
+                                "--pdeathsig",
+                                "KILL",
+                                HOSTILE_HELPER,
                                 "--role",
                                 o.role,
                                 "--owner-uid",

@@ -61,7 +61,9 @@ public:
   bool until(const std::function<bool()>& met, std::chrono::milliseconds deadline = 20s) {
     return process_.until(met, deadline);
   }
-  void read_log() { process_.run_for(1ms); }
+  void read_log() {
+    process_.until([] { return false; }, 2ms);
+  }
 
 private:
   test::child process_;

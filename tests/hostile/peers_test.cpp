@@ -23,7 +23,7 @@ bool closed_without_a_word(const json& seen) {
 
 } // namespace
 
-TEST_CASE("root and the owner are served; anybody else is closed before a byte is sent") {
+TEST_CASE("root and the owner are served, and anybody else is closed before a byte is sent") {
   if (!test::may_make_namespaces())
     return;
   host h;

@@ -59,7 +59,7 @@ using network_helper = caf::typed_actor<
     caf::replies_to<guest_atom, guest_change>::with<policy_reply>,
     /// `unavailable`: there is no systemd-resolved.
     caf::replies_to<resolver_atom, resolver_order>::with<void>,
-    /// Also while an order is under way.
+    /// Also while an order is under way. `busy`: too many ask.
     caf::replies_to<inventory_atom>::with<network_inventory>,
     caf::replies_to<sweep_atom, network_sweep>::with<sweep_reply>>;
 

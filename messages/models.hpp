@@ -164,8 +164,8 @@ struct vm_detail {
       hypervisor; ///< "QEMU microvm (TCG)", with the reason if something better was passed over
   std::string root_disk;   ///< reflink | qcow2 | overlay
   std::string confinement; ///< what holds the VMM: "landlock, seccomp, uid 65534"
-  std::string network; ///< which one, and why
-  std::string address; ///< on the bridge, with its prefix: "10.213.0.2/20"; empty elsewhere
+  std::string network;     ///< which one, and why
+  std::string address;     ///< on the bridge, with its prefix: "10.213.0.2/20"; empty elsewhere
   std::string kernel;
   std::uint32_t start_retries = 0; ///< boots that hung and were tried again, in all
   std::vector<stage_time> last_start;

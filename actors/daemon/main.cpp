@@ -1,4 +1,4 @@
-// bangerd. Reads as a table of contents: what is prepared, who lives, who is told, how it ends.
+// bangerd, as a table of contents: what is prepared, who lives, who is told, how it ends.
 #include "actors/daemon/connection.hpp"
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
@@ -137,7 +137,6 @@ struct ground {
 
 std::vector<vm::record> records(const std::vector<vms::found_vm>& found) {
   std::vector<vm::record> all;
-  all.reserve(found.size());
   for (const auto& f : found)
     all.push_back(f.record);
   return all;
@@ -217,8 +216,7 @@ void serve_names_of_vms(house& h, const ground& g) {
   dns::responder_options options;
   options.port =
       static_cast<std::uint16_t>(g.settings.network.dns_port.value_or(config::builtin_dns_port));
-  auto names = dns::serve_names(h.loop, options);
-  if (names)
+  if (auto names = dns::serve_names(h.loop, options))
     h.names = std::move(*names);
   else
     log::failed({}, "names_not_served", names.error());
@@ -227,10 +225,11 @@ void serve_names_of_vms(house& h, const ground& g) {
 network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
   if (!g.connected->bridged)
     return {};
-  return network::spawn_network(
-      system, {g.connected->bridge, g.connected->net, line_of(*g.connected, system, g.where.runtime),
-               [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-               name_service_of(h.names.get()), known_guests(records(g.vms))});
+  return network::spawn_network(system,
+                                {g.connected->bridge, g.connected->net,
+                                 line_of(*g.connected, system, g.where.runtime),
+                                 [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
+                                 name_service_of(h.names.get()), known_guests(records(g.vms))});
 }
 
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {

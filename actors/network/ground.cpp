@@ -39,7 +39,7 @@ void network_state::lay_ground(const std::string& op, then done) {
 }
 
 // Once: nobody but us makes taps on our bridge afterwards.
-void network_state::sweep_ground(const std::string& op, std::function<void()> next) {
+void network_state::sweep_ground(const std::string& op, const std::function<void()>& next) {
   if (swept_)
     return next();
   const auto failed = [this](const failure& why) { ground_laid(tl::unexpected(why)); };

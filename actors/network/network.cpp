@@ -58,12 +58,12 @@ caf::result<lease_ptr> network_state::attach(const arrival& who) {
   return answer;
 }
 
-void network_state::settle_in(newcomer one) {
+void network_state::settle_in(const newcomer& one) {
   lay_ground(one.who.op, [this, one](const expected<void>& ready) mutable {
     if (ready)
-      admit(std::move(one));
+      admit(one);
     else
-      one.answer.deliver(actor::to_error(ready.error()));
+      not_admitted(one, ready.error());
   });
 }
 
@@ -77,11 +77,11 @@ void network_state::not_admitted(newcomer one, const failure& why) {
   log::warn({.op = one.who.op}, "network_made_again", {{"text", describe(why)}});
   guests_.erase(one.who.vm);
   ground_ = false;
-  settle_in(std::move(one));
+  settle_in(one);
 }
 
 // The policy first: a tap without one can do nothing.
-void network_state::admit(newcomer one) {
+void network_state::admit(const newcomer& one) {
   const auto& g = guests_[one.who.vm] = guest{one.who.name, one.address, one.who.nat};
   auto change = about<guest_change>(one.who.op);
   change.guest = order_of(g);
@@ -165,7 +165,7 @@ void network_state::withdraw(const std::string& op) {
     log::failed({}, "network_not_tidied", why);
     withdrawn();
   };
-  const auto policy = [this, op, failed](const privileged::open_taps_ptr&) {
+  const auto policy = [this, op](const privileged::open_taps_ptr&) {
     auto left = std::make_shared<std::size_t>(being_withdrawn_.size());
     for (const auto& l : being_withdrawn_) {
       auto change = about<guest_change>(op);

@@ -42,13 +42,13 @@ private:
 
   void look_around();
   messages::network_sweep strangers(const messages::network_inventory& found) const;
-  void sweep_ground(const std::string& op, std::function<void()> next);
+  void sweep_ground(const std::string& op, const std::function<void()>& next);
   void lay_ground(const std::string& op, then done);
   void ground_step(const std::string& op);
   void route_names(const std::string& op);
   void ground_laid(const expected<void>& outcome);
-  void settle_in(newcomer one);
-  void admit(newcomer one);
+  void settle_in(const newcomer& one);
+  void admit(const newcomer& one);
   void not_admitted(newcomer one, const failure& why);
   void open_tap(const newcomer& one, const messages::policy_reply& policy);
   void hand_out(const arrival& who, lease_ptr made, promise answer);
@@ -60,7 +60,8 @@ private:
   template <class Order>
   Order about(const std::string& op) const;
   template <class Atom, class Order, class Then>
-  void say(Atom what, const Order& order, Then after, std::function<void(const failure&)> failed);
+  void say(Atom what, const Order& order, Then after,
+           const std::function<void(const failure&)>& failed);
 
   network_actor::pointer self_ = nullptr;
   std::optional<surroundings> around_;
@@ -90,7 +91,7 @@ Order network_state::about(const std::string& op) const {
 
 template <class Atom, class Order, class Then>
 void network_state::say(Atom what, const Order& order, Then after,
-                        std::function<void(const failure&)> failed) {
+                        const std::function<void(const failure&)>& failed) {
   actor::ask(self_, privileged_, deadline, what, order).then(after, [failed](caf::error& why) {
     failed(actor::from_error(why));
   });

@@ -46,7 +46,7 @@ expected<network_helper> reach(caf::actor_system& system, const std::filesystem:
 
 } // namespace
 
-line to_helper(caf::actor_system& system, std::filesystem::path folder) {
+line to_helper(caf::actor_system& system, const std::filesystem::path& folder) {
   return {[&system, folder] { return reach(system, folder); },
           [folder](const std::string& token, std::size_t count) {
             return handover::fetch(folder / "descriptors.sock", token, count, reach_deadline);

@@ -154,7 +154,7 @@ privileged_actor::behavior_type behavior(privileged_actor::stateful_pointer<priv
 
 } // namespace
 
-line refusing(failure why) {
+line refusing(const failure& why) {
   return {[why]() -> expected<network_helper> { return tl::unexpected(why); },
           [why](const std::string&, std::size_t) -> expected<std::vector<unique_fd>> {
             return tl::unexpected(why);

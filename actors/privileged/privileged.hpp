@@ -45,9 +45,9 @@ struct line {
 };
 
 /// A line to nobody: every order fails with `why`.
-line refusing(failure why);
+line refusing(const failure& why);
 /// To the helper whose sockets are in `folder`. `system` must outlive it.
-line to_helper(caf::actor_system& system, std::filesystem::path folder);
+line to_helper(caf::actor_system& system, const std::filesystem::path& folder);
 
 /// To an actor of our own: for a daemon that is root. Descriptors go by a socket in `folder`, as
 /// they do elsewhere. `already_exists`: another process has that.

@@ -70,9 +70,9 @@ std::string runtime_to_json(const record& r) {
               {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
               {"kernel", m.kernel},           {"start_retries", m.start_retries},
               {"bridge", m.bridge},           {"address", m.address},
-              {"in_the_way", m.in_the_way},
-              {"last_start", stages},         {"last_error", r.last_error},
-              {"machine_id", r.machine_id},   {"touched_ms", r.touched_ms}}
+              {"in_the_way", m.in_the_way},   {"last_start", stages},
+              {"last_error", r.last_error},   {"machine_id", r.machine_id},
+              {"touched_ms", r.touched_ms}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

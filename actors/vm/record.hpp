@@ -43,8 +43,8 @@ struct runtime {
   std::string image_file; ///< that the root disk stands on; never changes after the first start
   std::string init;       ///< of the image, executed as PID 1; empty: the agent stays PID 1
   std::string hypervisor, confinement, kernel;
-  std::string bridge;  ///< that it was connected to when it started; empty: user-mode network
-  std::string address; ///< there, "10.213.0.2/20"; kept for the next start
+  std::string bridge;     ///< that it was connected to when it started; empty: user-mode network
+  std::string address;    ///< there, "10.213.0.2/20"; kept for the next start
   std::string in_the_way; ///< what of the host's own rules keeps its NAT from working; for people
   std::uint32_t start_retries = 0;
   std::vector<stage> last_start;

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <unistd.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace banger {

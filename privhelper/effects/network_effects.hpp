@@ -1,6 +1,6 @@
 // What the role `network` does about orders that were checked. Blocks, at most for some hundred
-// milliseconds; everything happens in the network namespace of the thread that opened it, and is for
-// one thread at a time. No CAF.
+// milliseconds; everything happens in the network namespace of the thread that opened it, and is
+// for one thread at a time. No CAF.
 #pragma once
 
 #include "messages/base/unique_fd.hpp"

@@ -1,4 +1,5 @@
-// The sockets of a role, made while the process may still give them away; or those that systemd made.
+// The sockets of a role, made while the process may still give them away; or those that systemd
+// made.
 #pragma once
 
 #include "messages/transport/socket.hpp"

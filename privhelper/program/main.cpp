@@ -64,6 +64,10 @@ transport::options door_of(doors& d, std::uint32_t owner) {
   o.refused = [](const auto& who, const auto& why) {
     log::error({}, "client_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
   };
+  o.closed = [](const auto& who, const auto& why) {
+    if (!why.empty()) // it did not leave by itself
+      log::error({}, "client_cut", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+  };
   return o;
 }
 
@@ -85,7 +89,10 @@ expected<transport::server> serve_network(caf::actor_system& system, house& h, d
     actor::tell_from_outside(role, visitor_atom::value, who.pid, who.uid, comes);
   };
   door.opened = [visit](const auto& who) { visit(who, true); };
-  door.closed = [visit](const auto& who, const auto&) { visit(who, false); };
+  door.closed = [visit, told = door.closed](const auto& who, const auto& why) {
+    visit(who, false);
+    told(who, why);
+  };
   return transport::publish(system, std::move(door),
                             caf::actor_cast<messages::network_helper>(role));
 }

@@ -14,7 +14,7 @@ namespace banger::helper {
 struct options {
   std::vector<role> roles;
   std::filesystem::path socket_dir = "/run/banger";
-  bounds limits;       ///< the owner among them; his uid is never 0
+  bounds limits; ///< the owner among them; his uid is never 0
   bool version = false;
   int exit_code = -1; ///< after --help or a mistake; below 0: go on
 };

@@ -6,12 +6,8 @@ namespace banger::helper {
 
 messages::helper_about about(std::string_view role, std::uint32_t owner) {
   const auto& build = this_build();
-  return {protocol_version,
-          static_cast<std::uint32_t>(::getpid()),
-          build.version,
-          build.commit,
-          std::string(role),
-          "uid " + std::to_string(owner)};
+  return {protocol_version,  static_cast<std::uint32_t>(::getpid()), build.version, build.commit,
+          std::string(role), "uid " + std::to_string(owner)};
 }
 
 void log_refusal(std::string_view verb, std::string_view op, const failure& why) {

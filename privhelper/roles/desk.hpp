@@ -1,5 +1,5 @@
-// What both roles have in common: an order is checked where it arrives, then carried out in a thread
-// of its own, one after the other, and no more than so many wait for that.
+// What both roles have in common: an order is checked where it arrives, then carried out in a
+// thread of its own, one after the other, and no more than so many wait for that.
 #pragma once
 
 #include "actors/log/log.hpp"
@@ -7,13 +7,14 @@
 #include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/privileged.hpp"
+#include "privhelper/rules/strong.hpp"
 
 #include <string>
 #include <string_view>
 
 namespace banger::helper {
 
-inline constexpr std::size_t most_waiting = 64; ///< orders; more are `busy`
+inline constexpr std::size_t most_waiting = 64; ///< orders, and questions; more are `busy`
 
 /// One thread each, for as long as the role lives.
 struct threads {
@@ -38,13 +39,14 @@ public:
   caf::result<Answer> obey(std::string_view verb, const std::string& op, expected<Task> task,
                            Effect effect) {
     if (!task) {
-      log_refusal(verb, op, task.error());
-      task.error().operation = op;
+      // What is no operation's id may be anything: it goes no further.
+      const auto known = operation_id::parse(op) ? op : std::string();
+      log_refusal(verb, known, task.error());
+      task.error().operation = known;
       return actor::to_error(task.error());
     }
     if (waiting_ == most_waiting)
-      return actor::to_error({errc::busy, "the root helper has too much to do",
-                              std::to_string(waiting_) + " orders wait", "try again later", op});
+      return too_much("orders", op);
     ++waiting_;
     auto answer = self_->template make_response_promise<Answer>();
     work::submit(
@@ -62,13 +64,25 @@ public:
 
   template <class Answer, class Read>
   caf::result<Answer> read(Read read) {
+    if (reading_ == most_waiting)
+      return too_much("questions", {});
+    ++reading_;
     auto answer = self_->template make_response_promise<Answer>();
     work::submit(where_.reading, Handle(self_), std::move(read),
-                 [answer](expected<Answer> found) { actor::settle(answer, std::move(found)); });
+                 [this, answer](expected<Answer> found) {
+                   --reading_;
+                   actor::settle(answer, std::move(found));
+                 });
     return answer;
   }
 
 private:
+  static caf::error too_much(const std::string& what, const std::string& op) {
+    return actor::to_error({errc::busy, "the root helper has too much to do",
+                            std::to_string(most_waiting) + " " + what + " wait", "try again later",
+                            op});
+  }
+
   template <class Answer, class Task, class Effect>
   static expected<Answer> carry_out(std::string_view verb, const Task& task, const Effect& effect) {
     if (auto ok = work::pass("helper", verb, work::moment::before); !ok)
@@ -81,7 +95,7 @@ private:
 
   typename Handle::pointer self_;
   threads where_;
-  std::size_t waiting_ = 0;
+  std::size_t waiting_ = 0, reading_ = 0;
 };
 
 } // namespace banger::helper

@@ -73,9 +73,8 @@ public:
   }
 
   caf::result<network_inventory> inventory() {
-    return desk_->read<network_inventory>([eyes = eyes_] {
-      return eyes->with([](network_effects& e) { return e.inventory(); });
-    });
+    return desk_->read<network_inventory>(
+        [eyes = eyes_] { return eyes->with([](network_effects& e) { return e.inventory(); }); });
   }
 
   void visit(std::uint32_t pid, std::uint32_t uid, bool comes) {
@@ -99,8 +98,7 @@ private:
       return {static_cast<std::uint32_t>(::getpid()), ::geteuid()};
     const auto* node = dynamic_cast<const caf::node_id::default_data*>(&*sender->node());
     const auto found = visitors_.find(node != nullptr ? node->process_id() : 0);
-    return found == visitors_.end() ? local::peer{}
-                                    : local::peer{found->first, found->second.uid};
+    return found == visitors_.end() ? local::peer{} : local::peer{found->first, found->second.uid};
   }
 
   network_role::pointer self_ = nullptr;

@@ -1,4 +1,5 @@
-// The root helper as a process of its own: what a word to it costs, and what it costs while nobody speaks.
+// The root helper as a process of its own: what a word to it costs, and what it costs while nobody
+// speaks.
 #include "messages/actor/remote.hpp"
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
@@ -30,10 +31,10 @@ struct running_helper {
   std::unique_ptr<test::child> process;
 
   explicit running_helper(const std::string& role) {
-    process = std::make_unique<test::child>(
-        test::program{{test::bin("banger-privhelper"), "--role", role, "--owner-uid", "1000",
-                       "--socket-dir", folder},
-                      {}});
+    process =
+        std::make_unique<test::child>(test::program{{test::bin("banger-privhelper"), "--role", role,
+                                                     "--owner-uid", "1000", "--socket-dir", folder},
+                                                    {}});
     if (!process->until([&] { return process->err().find("serving") != std::string::npos; }, 5s))
       give_up("the helper does not start: " + process->err());
   }
@@ -47,9 +48,10 @@ struct running_helper {
   void bench_idle(const std::string& role) const {
     const auto before = test::wake_ups(process->pid());
     std::this_thread::sleep_for(3s);
-    print_row("helper, role " + role + ", idle: memory [MiB]", "-",
-              text("%.1f", static_cast<double>(test::status_number(process->pid(), "VmRSS")) / 1024), "",
-              "<= 12");
+    print_row(
+        "helper, role " + role + ", idle: memory [MiB]", "-",
+        text("%.1f", static_cast<double>(test::status_number(process->pid(), "VmRSS")) / 1024), "",
+        "<= 12");
     print_row("helper, role " + role + ", idle: wake-ups in 3 s", "-",
               std::to_string(test::wake_ups(process->pid()) - before), "", "0");
   }
@@ -81,8 +83,8 @@ void bench_words(caf::actor_system& system, const messages::network_helper& help
   std::vector<unique_fd> open;
   const auto made = repeat(taps, [&](int i) {
     const messages::taps_order order{"", "br-fc", {"tap-fc-" + std::to_string(i)}, true};
-    const auto reply = test::need(actor::call<messages::taps_reply>(
-        system, helper, 5s, messages::taps_atom::value, order));
+    const auto reply = test::need(
+        actor::call<messages::taps_reply>(system, helper, 5s, messages::taps_atom::value, order));
     for (auto& fd : test::need(handover::fetch(folder / "descriptors.sock", reply.token, 1, 5s)))
       open.push_back(std::move(fd));
   });

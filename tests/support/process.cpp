@@ -160,7 +160,7 @@ void child::step(milliseconds patience) {
                                 {err_fd_ ? err_fd_.get() : -1, POLLIN, 0},
                                 {status_ < 0 ? pidfd_.get() : -1, POLLIN, 0}}};
   // Not longer, since what is waited for may be nothing of these.
-  const auto most = static_cast<int>(std::min<std::int64_t>(patience.count(), 10));
+  const auto most = static_cast<int>(std::clamp<std::int64_t>(patience.count(), 0, 10));
   if (::poll(set.data(), set.size(), most) <= 0)
     return;
   if (set[0].revents != 0)

@@ -173,7 +173,7 @@ expected<bare_times> bare::run(bool until_booted) {
       {},
       0,
       std::string(32, 'a')};
-  vm::build b{record, parts_->site, parts_->kernel, parts_->image, {}, {}, {}};
+  vm::build b{record, parts_->site, parts_->kernel, parts_->image, {}, {}, {}, {}};
   for (const auto& c : parts_->capabilities)
     for (const auto& step : c.prepare)
       if (auto done = step.act(b, {}); !done)

@@ -3,6 +3,7 @@
 #include "messages/actor/remote.hpp"
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
+#include "messages/helper.hpp"
 #include "messages/transport/transport.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"

@@ -1,8 +1,8 @@
 #include "privhelper/install.hpp"
 
+#include "messages/base/paths.hpp"
 #include "messages/base/unique_fd.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
@@ -54,22 +54,6 @@ expected<struct stat> look_at(const unique_fd& fd, mode_t type, const std::strin
   return info;
 }
 
-expected<std::string> read_all(const unique_fd& fd, const std::string& name) {
-  std::string text;
-  std::array<char, 4096> piece;
-  while (text.size() <= largest) {
-    const auto n = ::read(fd.get(), piece.data(), piece.size());
-    if (n == 0)
-      return text;
-    if (n > 0)
-      text.append(piece.data(), static_cast<std::size_t>(n));
-    else if (errno != EINTR)
-      return fail_errno("cannot read " + name, errno);
-  }
-  return fail(errc::bad_request, "cannot read " + name, "it is larger than 64 KiB",
-              "run `banger system install` again");
-}
-
 tl::unexpected<failure> cannot_open(const std::string& name, int error) {
   if (error == ENOENT)
     return fail(errc::not_found, "cannot read " + name, "it is not there: banger is not installed",
@@ -106,7 +90,7 @@ expected<install> load_install(const fs::path& file, uid_t trusted) {
     return cannot_open(file.string(), errno);
   if (auto ok = look_at(fd, S_IFREG, file.string(), trusted); !ok)
     return tl::unexpected(ok.error());
-  const auto text = read_all(fd, file.string());
+  const auto text = read_all(fd.get(), file.string(), largest);
   if (!text)
     return tl::unexpected(text.error());
   return parse_install(*text, file);

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 expected<ipv4_net> find_network(const config::settings& settings, const bridge_name& bridge,
-                                const std::vector<vm::record>& recorded) {
+                                const std::vector<network::known_guest>& known) {
   std::optional<ipv4_net> wished;
   if (settings.network.subnet)
     wished = *ipv4_net::parse(*settings.network.subnet); // it was checked when it was read
@@ -25,23 +25,36 @@ expected<ipv4_net> find_network(const config::settings& settings, const bridge_n
   if (!routes)
     return tl::unexpected(routes.error());
   std::vector<ipv4> taken;
-  for (const auto& g : known_guests(recorded))
+  for (const auto& g : known)
     if (const auto address = ipv4::parse(g.address))
       taken.push_back(*address);
   return network::choose_network(wished, *routes, bridge, taken);
 }
 
+std::vector<network::known_guest> known_guests(const std::vector<vms::found_vm>& found) {
+  std::vector<network::known_guest> known;
+  for (const auto& f : found) {
+    const auto& r = f.record;
+    const auto& m = r.machine;
+    if (!m.address.empty())
+      known.push_back({r.id.str(), r.name.str(), m.address.substr(0, m.address.find('/')),
+                       r.wanted.nat, m.process.pid != 0 && !m.bridge.empty()});
+  }
+  return known;
+}
+
 } // namespace
 
 connection choose_connection(const config::settings& settings,
-                             const std::vector<vm::record>& recorded) {
+                             const std::vector<vms::found_vm>& found) {
   const auto& wanted = settings.network;
   const auto bridge = *bridge_name::parse(wanted.bridge.value_or(std::string(bridge_prefix)));
   connection c{false,
                {},
                bridge,
                fail(errc::unavailable, "VMs have no bridge here"),
-               wanted.helper.value_or(config::builtin_helper)};
+               wanted.helper.value_or(config::builtin_helper),
+               known_guests(found)};
   const auto mode = wanted.mode.value_or("auto");
   if (mode == "user")
     return c;
@@ -55,7 +68,7 @@ connection choose_connection(const config::settings& settings,
   if (!helped && ::geteuid() == 0)
     c.helper.clear();
   c.bridged = true;
-  c.net = find_network(settings, bridge, recorded);
+  c.net = find_network(settings, bridge, c.known);
   if (!c.net)
     log::failed({}, "no_network", c.net.error());
   return c;
@@ -81,23 +94,16 @@ std::vector<std::string> name_servers_of_host() {
   return {};
 }
 
-std::vector<network::known_guest> known_guests(const std::vector<vm::record>& recorded) {
-  std::vector<network::known_guest> known;
-  for (const auto& r : recorded) {
-    const auto& m = r.machine;
-    if (!m.address.empty())
-      known.push_back({r.id.str(), r.name.str(), m.address.substr(0, m.address.find('/')),
-                       r.wanted.nat, m.process.pid != 0 && !m.bridge.empty()});
-  }
-  return known;
-}
-
 privileged::line line_of(const connection& c, caf::actor_system& system,
-                         const std::filesystem::path& runtime) {
+                         const std::filesystem::path& runtime,
+                         std::unique_ptr<privileged::own_helper>& own) {
   if (!c.helper.empty())
     return privileged::to_helper(system, c.helper);
-  auto line = privileged::in_this_process(system, runtime);
-  return line ? *line : privileged::refusing(line.error());
+  auto started = privileged::own_helper::start(runtime);
+  if (!started)
+    return privileged::refusing(started.error());
+  own = std::move(*started);
+  return own->line_to(system);
 }
 
 network::name_service name_service_of(dns::responder* names) {

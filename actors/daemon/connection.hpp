@@ -3,7 +3,7 @@
 
 #include "actors/dns/responder.hpp"
 #include "actors/network/network.hpp"
-#include "actors/vm/record.hpp"
+#include "actors/vms/vms.hpp"
 #include "messages/config/config.hpp"
 
 namespace banger::daemon {
@@ -14,21 +14,21 @@ struct connection {
   bridge_name bridge;
   expected<ipv4_net> net;       ///< of the bridge
   std::filesystem::path helper; ///< folder of its sockets; empty: this process does it itself
+  std::vector<network::known_guest> known; ///< what the network actor begins with
 };
 
-/// `recorded`: the VMs that there are; those that have an address keep it if they can.
+/// `found`: the VMs that there are; those that have an address keep it if they can.
 connection choose_connection(const config::settings& settings,
-                             const std::vector<vm::record>& recorded);
+                             const std::vector<vms::found_vm>& found);
 
 /// Name servers that guests on a bridge can reach: those of the host, but for its loopback.
 std::vector<std::string> name_servers_of_host();
 
-/// What the network actor begins with.
-std::vector<network::known_guest> known_guests(const std::vector<vm::record>& recorded);
-
-/// To whoever does what the bridge needs. `runtime`: of this daemon.
+/// To whoever does what the bridge needs; to `own`, which is made, where that is this process.
+/// `runtime`: its folder.
 privileged::line line_of(const connection& c, caf::actor_system& system,
-                         const std::filesystem::path& runtime);
+                         const std::filesystem::path& runtime,
+                         std::unique_ptr<privileged::own_helper>& own);
 
 /// Names are answered by `names`, if there is one.
 network::name_service name_service_of(dns::responder* names);

@@ -135,13 +135,6 @@ struct ground {
   bool all_rows_read = true;
 };
 
-std::vector<vm::record> records(const std::vector<vms::found_vm>& found) {
-  std::vector<vm::record> all;
-  for (const auto& f : found)
-    all.push_back(f.record);
-  return all;
-}
-
 expected<ground> prepare(options& o) {
   ground g;
   if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
@@ -176,7 +169,7 @@ expected<ground> prepare(options& o) {
     log::error({}, "unknown_vm", {{"text", line}});
   g.all_rows_read = recorded->quarantined.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
-  g.connected = choose_connection(g.settings, records(g.vms));
+  g.connected = choose_connection(g.settings, g.vms);
   g.found.site.bridged = g.connected->bridged;
   g.found.site.why_not_bridged = g.connected->why_not;
   if (g.connected->bridged && g.found.site.dns.empty())
@@ -193,6 +186,8 @@ struct house {
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
+  std::unique_ptr<privileged::own_helper>
+      own_helper;                        ///< where this process is root, and no helper is there
   std::unique_ptr<dns::responder> names; ///< none where there is no bridge, or its port is taken
   events::events_actor events;
   operations::operations_actor operations;
@@ -227,9 +222,9 @@ network::network_actor connect_network(house& h, const ground& g, caf::actor_sys
     return {};
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,
-                                 line_of(*g.connected, system, g.where.runtime),
+                                 line_of(*g.connected, system, g.where.runtime, h.own_helper),
                                  [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-                                 name_service_of(h.names.get()), known_guests(records(g.vms))});
+                                 name_service_of(h.names.get()), g.connected->known});
 }
 
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
@@ -343,8 +338,10 @@ std::unique_ptr<door_watch> halt_without_sockets(io::reactor& loop, const folder
       [itself] { actor::tell_from_outside(itself, messages::halt_atom::value); });
 }
 
-// Its socket is taken away in the reactor's thread.
-void close_streams(house& h) {
+// The streams' socket is taken away in the reactor's thread.
+void close_sockets(house& h) {
+  if (h.own_helper)
+    h.own_helper->close();
   h.streams.reset();
   std::promise<void> closed;
   h.loop.post([&closed] { closed.set_value(); });
@@ -378,7 +375,7 @@ int serve(options o, const unique_fd& signals) {
   watch.reset();
   log::info({}, "left");
   { const auto closing = std::move(*server); }
-  close_streams(h);
+  close_sockets(h);
   g->state_lock.reset();
   std::fflush(nullptr);
   ::_exit(0);

@@ -4,6 +4,7 @@
 
 #include "actors/workers/thunk.hpp"
 #include "messages/base/unique_fd.hpp"
+#include "messages/handover/handover.hpp"
 #include "messages/helper.hpp"
 
 #include <filesystem>
@@ -49,9 +50,24 @@ line refusing(const failure& why);
 /// To the helper whose sockets are in `folder`. `system` must outlive it.
 line to_helper(caf::actor_system& system, const std::filesystem::path& folder);
 
-/// To an actor of our own: for a daemon that is root. Descriptors go by a socket in `folder`, as
-/// they do elsewhere. `already_exists`: another process has that.
-expected<line> in_this_process(caf::actor_system& system, const std::filesystem::path& folder);
+/// What a daemon that is root has in place of the helper's process: the same actor, and its
+/// threads. Outlives every actor. Descriptors go by a socket, as they do elsewhere.
+class own_helper {
+public:
+  /// `already_exists`: another process has the socket in `folder`.
+  static expected<std::unique_ptr<own_helper>> start(const std::filesystem::path& folder);
+  line line_to(caf::actor_system& system);
+  /// Takes the socket away.
+  void close() { descriptors_.close(); }
+
+private:
+  own_helper(std::filesystem::path socket, handover::server descriptors)
+      : socket_(std::move(socket)), descriptors_(std::move(descriptors)) {}
+
+  std::filesystem::path socket_;
+  work::pool effects_{1}, reading_{1};
+  handover::server descriptors_;
+};
 
 /// `lost` is called in the actor whenever a helper that was there is gone: what it did may have to
 /// be said again to the next one.

@@ -1,5 +1,6 @@
 #include "messages/base/paths.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <sys/stat.h>
@@ -73,6 +74,22 @@ expected<void> check_socket_path(const fs::path& path) {
               std::to_string(path.native().size()) + " bytes; an address holds " +
                   std::to_string(limit),
               "set XDG_RUNTIME_DIR to a shorter folder");
+}
+
+expected<std::string> read_all(int fd, const std::string& name, std::size_t most) {
+  std::string text;
+  std::array<char, 4096> piece;
+  while (text.size() <= most) {
+    const auto n = ::read(fd, piece.data(), piece.size());
+    if (n == 0)
+      return text;
+    if (n > 0)
+      text.append(piece.data(), static_cast<std::size_t>(n));
+    else if (errno != EINTR)
+      return fail_errno("cannot read " + name, errno);
+  }
+  return fail(errc::bad_request, "cannot read " + name,
+              "it is larger than " + std::to_string(most / 1024) + " KiB");
 }
 
 } // namespace banger

@@ -24,6 +24,9 @@ expected<folders> find_folders();
 /// `unauthorized`: someone else's, or open to others.
 expected<void> secure_folder(const std::filesystem::path& folder);
 
+/// A small file to its end; `name` is for people. `bad_request`: more than `most` bytes.
+expected<std::string> read_all(int fd, const std::string& name, std::size_t most);
+
 /// A socket address holds 107 bytes. `bad_request` names the path and the way out.
 expected<void> check_socket_path(const std::filesystem::path& path);
 

@@ -1,7 +1,7 @@
+#include "messages/base/paths.hpp"
 #include "messages/base/unique_fd.hpp"
 #include "messages/config/config.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -46,18 +46,7 @@ expected<std::string> read(const fs::path& file) {
     return fail_errno("cannot read " + file.string(), errno);
   if (auto ok = check_owner(file, info); !ok)
     return tl::unexpected(ok.error());
-  std::string text;
-  std::array<char, 4096> piece;
-  while (text.size() <= largest) {
-    const auto n = ::read(fd.get(), piece.data(), piece.size());
-    if (n == 0)
-      return text;
-    if (n > 0)
-      text.append(piece.data(), static_cast<std::size_t>(n));
-    else if (errno != EINTR)
-      return fail_errno("cannot read " + file.string(), errno);
-  }
-  return fail(errc::bad_request, "cannot read " + file.string(), "it grows while it is read");
+  return read_all(fd.get(), file.string(), largest);
 }
 
 } // namespace

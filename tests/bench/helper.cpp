@@ -1,9 +1,9 @@
 // The root helper as a process of its own: what a word to it costs, and what it costs while nobody
 // speaks.
+#include "messages/helper.hpp"
 #include "messages/actor/remote.hpp"
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
-#include "messages/helper.hpp"
 #include "messages/transport/transport.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
@@ -90,6 +90,18 @@ void bench_words(caf::actor_system& system, const messages::network_helper& help
       open.push_back(std::move(fd));
   });
   print_row("a tap by the helper, its descriptor in hand [ms]", "-", spread(made), "", "<= 2");
+  const messages::guest_order guest{"tap-fc-0", "52:54:0a:58:00:02", "10.88.0.2", false};
+  test::need(actor::call<messages::policy_reply>(
+      system, helper, 5s, messages::policy_atom::value,
+      messages::policy_order{"", "br-fc", "10.88.0.0/24", {guest}}));
+  const auto changed = repeat(taps, [&](int i) {
+    messages::guest_change change{"", "br-fc", "10.88.0.0/24", guest, true};
+    change.guest.nat = i % 2 == 0;
+    test::need(actor::call<messages::policy_reply>(system, helper, 5s, messages::guest_atom::value,
+                                                   change));
+  });
+  print_row("NAT on or off by the helper, others' rules looked at [ms]", "-", spread(changed), "",
+            "-");
 }
 
 } // namespace

@@ -12,9 +12,9 @@ using namespace banger::test;
 using Catch::Contains;
 
 TEST_CASE("a running VM has its name, a stopped one has none, a renamed one the new one",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   bridge_scene s(true);
   s.start_helper();
   s.ask_daemon_for_names();
@@ -39,9 +39,9 @@ TEST_CASE("a running VM has its name, a stopped one has none, a renamed one the 
   CHECK(address_of("b.vm") == s.address("b"));
 }
 
-TEST_CASE("the helper tells systemd when it serves", "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+TEST_CASE("the helper tells systemd when it serves", "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   bridge_scene s(true);
   // In a folder that the helper may enter: it is user 0 without the right to pass by modes.
   const auto path = s.helper_folder().string() + ".notify";

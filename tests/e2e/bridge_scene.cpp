@@ -34,27 +34,28 @@ std::unique_ptr<home> home_of_user() {
 
 } // namespace
 
-std::string no_bridge_here() {
-  if (!may_make_namespaces())
-    return "needs root, and network namespaces";
-  if (::access("/dev/net/tun", R_OK | W_OK) != 0)
-    return "there is no /dev/net/tun";
-  return {};
+bool skipped_without_bridge() {
+  if (may_make_namespaces() && ::access("/dev/net/tun", R_OK | W_OK) == 0)
+    return false;
+  skip("needs root, network namespaces and /dev/net/tun");
+  return true;
 }
 
-bridge_scene::bridge_scene(bool scripted, const std::string& mode)
+bridge_scene::bridge_scene(bool scripted, const std::string& mode, whose owner)
     : mode_(mode), uid_(static_cast<std::uint32_t>(std::stoul(variable("BANGER_TEST_UID")))) {
   cable({inside, "up0", std::string(uplink) + "/24"},
         {outside, "eth0", std::string(server) + "/24"});
   add_route(inside, "0.0.0.0/0", server);
   here_.emplace(inside);
-  home_ = home_of_user();
-  home_->as_user = uid_;
+  home_ = owner == whose::users ? home_of_user() : std::make_unique<home>();
   if (scripted)
     home_->env["BANGER_QEMU"] = bin("scripted-vmm");
   fs::create_directories(home_->top() / "k/banger");
   write_config();
-  give_to_user();
+  if (owner == whose::users) {
+    home_->as_user = uid_;
+    give_to_user();
+  }
   open_web_server();
 }
 

@@ -11,13 +11,15 @@
 
 namespace banger::test {
 
-/// Why there can be none here; empty if there can.
-std::string no_bridge_here();
+/// Prints why and answers true where there can be none.
+bool skipped_without_bridge();
 
 class bridge_scene {
 public:
+  enum class whose : std::uint8_t { users, roots }; ///< daemon and VMs
   /// `mode`: of the config file. With a scripted hypervisor nothing boots.
-  explicit bridge_scene(bool scripted = false, const std::string& mode = "bridge");
+  explicit bridge_scene(bool scripted = false, const std::string& mode = "bridge",
+                        whose owner = whose::users);
   ~bridge_scene();
 
   void start_helper(const std::string& failpoint = {}, const std::string& notify = {});

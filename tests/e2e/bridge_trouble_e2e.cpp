@@ -15,9 +15,9 @@ const words create{"vm", "create", "--image", "tiny", "--name", "a"};
 } // namespace
 
 TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode auto says why not",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   {
     bridge_scene s(true);
     const auto refused = s.user().banger(create);
@@ -32,9 +32,9 @@ TEST_CASE("without a helper, mode bridge refuses VMs and says what to do, mode a
 }
 
 TEST_CASE("a helper that dies in mid-operation fails it, and the next one does it",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   for (const std::string at : {"bridge/before", "policy/after", "guest/before", "guest/after",
                                "taps/before", "taps/after"}) {
     INFO(at);
@@ -55,9 +55,9 @@ TEST_CASE("a helper that dies in mid-operation fails it, and the next one does i
 }
 
 TEST_CASE("networks that are in somebody's way are refused, with the name of whose",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   bridge_scene s(true);
   s.start_helper();
   auto& u = s.user();
@@ -87,9 +87,9 @@ TEST_CASE("networks that are in somebody's way are refused, with the name of who
 }
 
 TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   bridge_scene s(true);
   s.start_helper();
   auto& u = s.user();
@@ -113,9 +113,9 @@ TEST_CASE("what is in the way of NAT is told, and a taken DNS port hurts nobody"
 }
 
 TEST_CASE("lesson 25: a VM is deleted where its tap and all rules are gone already",
-          "[root][as-user][none]") {
-  if (const auto why = no_bridge_here(); !why.empty())
-    return skip(why);
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
   bridge_scene s(true);
   s.start_helper();
   auto& u = s.user();
@@ -129,4 +129,25 @@ TEST_CASE("lesson 25: a VM is deleted where its tap and all rules are gone alrea
   // The next one finds everything made again.
   u.good(with_nat);
   CHECK(s.elements("nat") == 1);
+}
+
+TEST_CASE("a daemon that is root has a bridge without a helper, if it was told to",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true, "bridge", bridge_scene::whose::roots);
+  auto& u = s.user();
+  auto with_nat = create;
+  with_nat.push_back("--nat");
+  u.good(with_nat);
+  CHECK_THAT(s.show_network("a"), Contains("bridge br-fc"));
+  CHECK(s.taps() == 1);
+  CHECK(s.elements("nat") == 1);
+  u.good({"daemon", "stop"});
+  u.good({"vm", "set", "a", "--no-nat"});
+  CHECK(s.elements("nat") == 0);
+  CHECK(s.elements("guests") == 1);
+  u.good({"vm", "delete", "a"});
+  CHECK(s.elements("guests") == 0);
+  CHECK(s.taps() == 0);
 }

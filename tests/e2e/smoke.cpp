@@ -127,7 +127,9 @@ TEST_CASE("vm_ports", "[vm]") {
   }));
 }
 
-TEST_CASE("nat", "[later]") { skip("needs the bridge network; user-mode NAT is tested in e2e"); }
+TEST_CASE("nat", "[later]") {
+  skip("needs root for the bridge: it is tested with the label network");
+}
 
 TEST_CASE("invalid_spec", "[none]") {
   home h;

@@ -294,6 +294,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   options.streams = h.streams.get();
   options.events = h.events;
   options.store = store;
+  options.network = caf::actor_cast<caf::strong_actor_ptr>(h.room.network);
   options.leave = [waiting] { caf::anon_send(waiting, leave_atom::value); };
   r.itself = gateway::spawn_system(system, r.vms, r.operations, r.images, std::move(options));
   r.gate = gateway::spawn_gateway(system, r.vms, r.operations,

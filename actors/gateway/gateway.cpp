@@ -85,6 +85,7 @@ public:
     add("events", options_.events);
     add("store", options_.store);
     add("images", images_);
+    add("network", options_.network);
     return self_->delegate(spawn_roll_call(self_->home_system(), std::move(whom)),
                            actors_atom::value);
   }

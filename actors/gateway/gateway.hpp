@@ -34,6 +34,7 @@ struct system_options {
   std::function<void()> leave; ///< called once, when the daemon may end
   events::events_actor events; ///< may be null, as the store: then it has no part in a roll call
   store::store_actor store;
+  caf::strong_actor_ptr network; ///< null where VMs have no bridge
 };
 
 system_actor spawn_system(caf::actor_system& system, vms::vms_actor vms,

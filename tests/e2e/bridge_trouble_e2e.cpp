@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
@@ -141,6 +142,10 @@ TEST_CASE("a daemon that is root has a bridge without a helper, if it was told t
   with_nat.push_back("--nat");
   u.good(with_nat);
   CHECK_THAT(s.show_network("a"), Contains("bridge br-fc"));
+  const auto actors = u.read({"debug", "actors", "--json"});
+  CHECK(std::any_of(actors.begin(), actors.end(), [](const json& one) {
+    return one.at("kind") == "network" && one.at("state") == "ok";
+  }));
   CHECK(s.taps() == 1);
   CHECK(s.elements("nat") == 1);
   u.good({"daemon", "stop"});

@@ -3,6 +3,7 @@
 #include "actors/dns/conversation.hpp"
 #include "actors/dns/query.hpp"
 #include "actors/dns/sockets.hpp"
+#include "actors/dns/wire.hpp"
 #include "actors/log/log.hpp"
 
 #include <array>
@@ -200,6 +201,8 @@ private:
 
 expected<std::unique_ptr<responder>> serve_names(io::reactor& loop,
                                                  const responder_options& options) {
+  if (auto ok = packet::possible(); !ok)
+    return tl::unexpected(ok.error());
   auto opened = open_sockets(options.address, options.port);
   if (!opened)
     return tl::unexpected(opened.error());

@@ -48,7 +48,8 @@ public:
 };
 
 /// `already_exists`: the port is taken, by whom is in `why` as far as /proc tells;
-/// `bad_request`: the address is no loopback one; `operation_failed`: errno.
+/// `bad_request`: the address is no loopback one; `unavailable`: ldns is not installed;
+/// `operation_failed`: errno.
 expected<std::unique_ptr<responder>> serve_names(io::reactor& loop,
                                                  const responder_options& options = {});
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/dns/query.hpp"
+#include "messages/base/error.hpp"
 #include "messages/base/net.hpp"
 
 #include <ldns/packet.h>
@@ -15,6 +16,9 @@ namespace banger::dns {
 /// An answer that is being made. Throws std::bad_alloc.
 class packet {
 public:
+  /// `unavailable`: ldns is not here. Nothing else may be called then.
+  static expected<void> possible();
+
   /// No question, no records. `code` is at most 15.
   packet(const header& asked, std::uint8_t code);
   /// With its question, and with EDNS if the asker has it.
@@ -36,7 +40,7 @@ public:
 
 private:
   struct deleter {
-    void operator()(ldns_pkt* p) const { ldns_pkt_free(p); }
+    void operator()(ldns_pkt* p) const;
   };
   std::unique_ptr<ldns_pkt, deleter> packet_;
 };

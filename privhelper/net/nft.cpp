@@ -1,5 +1,6 @@
 #include "privhelper/net/nft.hpp"
 
+#include "messages/base/late_library.hpp"
 #include "messages/base/unique_fd.hpp"
 
 #include <nlohmann/json.hpp>
@@ -20,9 +21,28 @@ namespace {
 
 constexpr auto no_nftables = "load the module nf_tables, or set network.mode = \"user\"";
 
+// Late: a daemon whose VMs have no bridge never needs it.
+struct libnftables : late_library {
+  libnftables() : late_library("libnftables.so.1") {}
+  BANGER_LATE(nft_, ctx_new)
+  BANGER_LATE(nft_, ctx_free)
+  BANGER_LATE(nft_, ctx_buffer_output)
+  BANGER_LATE(nft_, ctx_buffer_error)
+  BANGER_LATE(nft_, ctx_get_output_buffer)
+  BANGER_LATE(nft_, ctx_get_error_buffer)
+  BANGER_LATE(nft_, ctx_set_dry_run)
+  BANGER_LATE(nft_, ctx_output_set_flags)
+  BANGER_LATE(nft_, run_cmd_from_buffer)
+};
+
+const libnftables& nftables() {
+  static const libnftables loaded;
+  return loaded;
+}
+
 // The first line says what the kernel or the parser did not like; what follows is our own text.
 std::string reason(nft_ctx* context) {
-  std::string_view said = nft_ctx_get_error_buffer(context);
+  std::string_view said = nftables().ctx_get_error_buffer(context);
   said = said.substr(0, said.find('\n'));
   if (const auto at = said.find("Error: "); at != said.npos)
     said.remove_prefix(at + 7);
@@ -41,41 +61,46 @@ tl::unexpected<failure> refused(nft_ctx* context) {
 
 } // namespace
 
-void nft::release::operator()(nft_ctx* c) const { nft_ctx_free(c); }
+void nft::release::operator()(nft_ctx* c) const { nftables().ctx_free(c); }
 
 expected<nft> nft::open() {
+  if (auto ok = nftables().usable(); !ok) {
+    ok.error().remedy += " (Debian: libnftables1), or set network.mode = \"user\"";
+    return tl::unexpected(ok.error());
+  }
   // The library ends the process where there is no such socket.
   if (!unique_fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)))
     return fail(errc::unavailable, "this kernel has no nftables", ::strerror(errno), no_nftables);
-  nft opened(nft_ctx_new(NFT_CTX_DEFAULT));
+  nft opened(nftables().ctx_new(NFT_CTX_DEFAULT));
   if (!opened.context_)
     return fail(errc::unavailable, "cannot speak to nftables", "libnftables gives no context");
-  if (nft_ctx_buffer_output(opened.context_.get()) != 0 ||
-      nft_ctx_buffer_error(opened.context_.get()) != 0)
+  if (nftables().ctx_buffer_output(opened.context_.get()) != 0 ||
+      nftables().ctx_buffer_error(opened.context_.get()) != 0)
     return fail(errc::operation_failed, "cannot speak to nftables", "out of memory");
   return opened;
 }
 
 expected<void> nft::run(const std::string& commands) {
-  if (nft_run_cmd_from_buffer(context_.get(), commands.c_str()) != 0)
+  if (nftables().run_cmd_from_buffer(context_.get(), commands.c_str()) != 0)
     return refused(context_.get());
   return {};
 }
 
 expected<void> nft::try_out(const std::string& commands) {
-  nft_ctx_set_dry_run(context_.get(), true);
+  nftables().ctx_set_dry_run(context_.get(), true);
   auto done = run(commands);
-  nft_ctx_set_dry_run(context_.get(), false);
+  nftables().ctx_set_dry_run(context_.get(), false);
   return done;
 }
 
 expected<nlohmann::json> nft::list(const std::string& command) {
-  nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+  nftables().ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
   auto done = run(command);
-  nft_ctx_output_set_flags(context_.get(), 0);
+  nftables().ctx_output_set_flags(context_.get(), 0);
   if (!done)
     return tl::unexpected(done.error());
-  auto parsed = nlohmann::json::parse(nft_ctx_get_output_buffer(context_.get()), nullptr, false);
+  auto parsed =
+      nlohmann::json::parse(nftables().ctx_get_output_buffer(context_.get()), nullptr, false);
   if (parsed.is_discarded())
     return fail(errc::operation_failed, "nftables answers no JSON", "to `" + command + "`");
   return parsed;

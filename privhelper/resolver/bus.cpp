@@ -1,5 +1,7 @@
 #include "privhelper/resolver/bus.hpp"
 
+#include "messages/base/late_library.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -16,8 +18,32 @@ constexpr auto interface = "org.freedesktop.resolve1.Manager";
 constexpr auto other_ways =
     "names can be resolved in another way: dnsmasq, NetworkManager or resolv.conf, see docs/dns.md";
 
+// Late: a host without systemd has no resolver to be told, and most daemons never tell it.
+struct libsystemd : late_library {
+  libsystemd() : late_library("libsystemd.so.0") {}
+  BANGER_LATE(sd_, bus_new)
+  BANGER_LATE(sd_, bus_close_unref)
+  BANGER_LATE(sd_, bus_set_address)
+  BANGER_LATE(sd_, bus_set_bus_client)
+  BANGER_LATE(sd_, bus_start)
+  BANGER_LATE(sd_, bus_is_ready)
+  BANGER_LATE(sd_, bus_process)
+  BANGER_LATE(sd_, bus_wait)
+  BANGER_LATE(sd_, bus_call)
+  BANGER_LATE(sd_, bus_error_free)
+  BANGER_LATE(sd_, bus_message_new_method_call)
+  BANGER_LATE(sd_, bus_message_set_auto_start)
+  BANGER_LATE(sd_, bus_message_append)
+  BANGER_LATE(sd_, bus_message_unref)
+};
+
+const libsystemd& systemd() {
+  static const libsystemd loaded;
+  return loaded;
+}
+
 struct message_unref {
-  void operator()(sd_bus_message* m) const { sd_bus_message_unref(m); }
+  void operator()(sd_bus_message* m) const { systemd().bus_message_unref(m); }
 };
 using message = std::unique_ptr<sd_bus_message, message_unref>;
 
@@ -25,7 +51,7 @@ struct bus_error {
   bus_error() = default;
   bus_error(const bus_error&) = delete;
   bus_error& operator=(const bus_error&) = delete;
-  ~bus_error() { sd_bus_error_free(&e); }
+  ~bus_error() { systemd().bus_error_free(&e); }
   sd_bus_error e = SD_BUS_ERROR_NULL;
 };
 
@@ -96,16 +122,24 @@ std::uint64_t resolved_bus::left_us() const {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 1));
 }
 
+decltype(&::sd_bus_message_append) append() { return systemd().bus_message_append; }
+
+void resolved_bus::closed::operator()(sd_bus* bus) const { systemd().bus_close_unref(bus); }
+
 expected<resolved_bus> resolved_bus::connect(const bus_options& options) {
+  if (auto ok = systemd().usable(); !ok) {
+    ok.error().remedy = other_ways;
+    return tl::unexpected(ok.error());
+  }
   sd_bus* made = nullptr;
-  if (const int r = sd_bus_new(&made); r < 0)
+  if (const int r = systemd().bus_new(&made); r < 0)
     return no_bus(-r);
   resolved_bus bus(made, clock::now() + options.deadline);
-  int r = sd_bus_set_address(made, options.address.c_str());
+  int r = systemd().bus_set_address(made, options.address.c_str());
   if (r >= 0)
-    r = sd_bus_set_bus_client(made, 1);
+    r = systemd().bus_set_bus_client(made, 1);
   if (r >= 0)
-    r = sd_bus_start(made);
+    r = systemd().bus_start(made);
   if (r < 0)
     return no_bus(-r);
   if (auto greeted = bus.await_greeting(); !greeted)
@@ -116,15 +150,15 @@ expected<resolved_bus> resolved_bus::connect(const bus_options& options) {
 // sd-bus itself would wait for 25 s.
 expected<void> resolved_bus::await_greeting() {
   for (;;) {
-    int r = sd_bus_is_ready(bus_.get());
+    int r = systemd().bus_is_ready(bus_.get());
     if (r > 0)
       return {};
     if (r == 0)
-      r = sd_bus_process(bus_.get(), nullptr);
+      r = systemd().bus_process(bus_.get(), nullptr);
     if (r == 0) {
       if (clock::now() >= until_)
         return no_bus(ETIMEDOUT);
-      r = sd_bus_wait(bus_.get(), left_us());
+      r = systemd().bus_wait(bus_.get(), left_us());
     }
     if (r < 0 && r != -EINTR)
       return no_bus(-r);
@@ -134,16 +168,17 @@ expected<void> resolved_bus::await_greeting() {
 expected<void> resolved_bus::call(const char* method, int ifindex, const arguments& rest) {
   bus_error error;
   sd_bus_message* made = nullptr;
-  int r = sd_bus_message_new_method_call(bus_.get(), &made, service, object, interface, method);
+  int r =
+      systemd().bus_message_new_method_call(bus_.get(), &made, service, object, interface, method);
   const message m(made);
   if (r >= 0)
-    r = sd_bus_message_set_auto_start(made, 0);
+    r = systemd().bus_message_set_auto_start(made, 0);
   if (r >= 0)
-    r = sd_bus_message_append(made, "i", ifindex);
+    r = systemd().bus_message_append(made, "i", ifindex);
   if (r >= 0 && rest)
     r = rest(made);
   if (r >= 0)
-    r = sd_bus_call(bus_.get(), made, left_us(), &error.e, nullptr);
+    r = systemd().bus_call(bus_.get(), made, left_us(), &error.e, nullptr);
   if (r < 0)
     return refused(method, ifindex, r, error.e);
   return {};

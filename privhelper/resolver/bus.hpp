@@ -11,6 +11,9 @@
 
 namespace banger::resolver {
 
+/// libsystemd is loaded with the first connection.
+decltype(&::sd_bus_message_append) append();
+
 /// What a link's method is told after the link's number. Answers below 0 are errno values.
 using arguments = std::function<int(sd_bus_message*)>;
 
@@ -27,7 +30,7 @@ private:
   using clock = std::chrono::steady_clock;
   // Not flushed: that could wait for ever. Nothing is under way when it goes.
   struct closed {
-    void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
+    void operator()(sd_bus* bus) const;
   };
 
   resolved_bus(sd_bus* bus, clock::time_point until) : bus_(bus), until_(until) {}

@@ -9,13 +9,13 @@ namespace banger::resolver {
 
 namespace {
 
-int append_text(sd_bus_message* m, const char* text) { return sd_bus_message_append(m, "s", text); }
+int append_text(sd_bus_message* m, const char* text) { return append()(m, "s", text); }
 int append_no(sd_bus_message* m) { return append_text(m, "no"); }
 
 int append_server(sd_bus_message* m, ipv4 server, std::uint16_t port) {
   const auto byte = [&](unsigned shift) { return static_cast<int>(server.bits >> shift & 0xff); };
-  return sd_bus_message_append(m, "a(iayqs)", 1, AF_INET, 4, byte(24), byte(16), byte(8), byte(0),
-                               int{port}, "");
+  return append()(m, "a(iayqs)", 1, AF_INET, 4, byte(24), byte(16), byte(8), byte(0), int{port},
+                  "");
 }
 
 struct statement {
@@ -30,9 +30,8 @@ std::array<statement, 7> statements(ipv4 server, std::uint16_t port) {
       {"SetLinkMulticastDNS", append_no},
       {"SetLinkDNSOverTLS", append_no},
       {"SetLinkDNSSEC", append_no},
-      {"SetLinkDefaultRoute", [](sd_bus_message* m) { return sd_bus_message_append(m, "b", 0); }},
-      {"SetLinkDomains",
-       [](sd_bus_message* m) { return sd_bus_message_append(m, "a(sb)", 1, "vm", 1); }},
+      {"SetLinkDefaultRoute", [](sd_bus_message* m) { return append()(m, "b", 0); }},
+      {"SetLinkDomains", [](sd_bus_message* m) { return append()(m, "a(sb)", 1, "vm", 1); }},
       {"SetLinkDNSEx", [=](sd_bus_message* m) { return append_server(m, server, port); }},
   }};
 }

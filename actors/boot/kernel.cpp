@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <sys/stat.h>
+#include <tuple>
 #include <vector>
 
 namespace banger::boot {
@@ -38,6 +40,7 @@ public:
   expected<std::optional<boot_set>> find();
 
 private:
+  expected<void> identify_init();
   expected<void> read_init();
   expected<std::optional<fs::path>> ready_kernel();
   expected<std::optional<fs::path>> current_kernel() const;
@@ -54,7 +57,9 @@ private:
   const boot_request& request_;
   const storage::progress_fn& progress_;
   std::stop_token stop_;
-  std::string init_, initramfs_; ///< bytes of banger-init; file name without its ending
+  std::shared_ptr<const known_init> known_;
+  std::string init_, initramfs_; ///< bytes of banger-init, when they are needed; file name
+                                 ///< without its ending
   std::optional<kernel_package> given_;
 };
 
@@ -91,8 +96,42 @@ expected<boot_set> set_in(const fs::path& folder, const std::string& initramfs) 
   const auto m = storage::read_manifest(folder, kernel_manifest);
   if (!m)
     return tl::unexpected(m.error());
-  return boot_set{m->subject, folder / "vmlinux", folder / (initramfs + ".cpio"),
-                  folder / "modules.img"};
+  return boot_set{
+      m->subject, folder / "vmlinux", folder / (initramfs + ".cpio"), folder / "modules.img", {}};
+}
+
+std::shared_ptr<known_init> identity_of(const fs::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0)
+    return nullptr;
+  const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
+  return std::make_shared<known_init>(known_init{info.st_dev,
+                                                 info.st_ino,
+                                                 static_cast<std::uint64_t>(info.st_size),
+                                                 ns(info.st_mtim),
+                                                 ns(info.st_ctim),
+                                                 {}});
+}
+
+bool same_file(const known_init& a, const known_init& b) {
+  return std::tie(a.device, a.inode, a.bytes, a.modified_ns, a.changed_ns) ==
+         std::tie(b.device, b.inode, b.bytes, b.modified_ns, b.changed_ns);
+}
+
+// A start of a VM should not wait for a digest of a megabyte.
+expected<void> builder::identify_init() {
+  auto now = identity_of(request_.banger_init);
+  if (now && request_.known && same_file(*now, *request_.known)) {
+    known_ = request_.known;
+    initramfs_ = known_->initramfs;
+    return {};
+  }
+  if (auto ok = read_init(); !ok)
+    return ok;
+  if (now)
+    now->initramfs = initramfs_;
+  known_ = std::move(now);
+  return {};
 }
 
 expected<void> builder::read_init() {
@@ -144,11 +183,12 @@ expected<std::optional<boot_set>> builder::ready_set() {
     return tl::unexpected(set.error());
   if (auto sound = check_boot_set(*set, storage::check_depth::quick, stop_); !sound)
     return tl::unexpected(sound.error());
+  set->init = known_;
   return std::optional(std::move(*set));
 }
 
 expected<std::optional<boot_set>> builder::find() {
-  if (auto ok = read_init(); !ok)
+  if (auto ok = identify_init(); !ok)
     return tl::unexpected(ok.error());
   return ready_set();
 }
@@ -289,6 +329,8 @@ void remove_old_initramfs(const fs::path& folder) {
 
 expected<void> builder::build_initramfs(const fs::path& folder) {
   tell("initramfs", "packing banger-init and its modules");
+  if (auto ok = init_.empty() ? read_init() : expected<void>{}; !ok)
+    return ok;
   const auto m = storage::read_manifest(folder, kernel_manifest);
   if (!m)
     return tl::unexpected(m.error());

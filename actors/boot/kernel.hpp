@@ -4,24 +4,36 @@
 
 #include "actors/storage/files.hpp"
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 
 namespace banger::boot {
 
+/// A banger-init that was read: which file, and the name of its initramfs, which has its digest.
+struct known_init {
+  std::uint64_t device = 0, inode = 0, bytes = 0;
+  std::int64_t modified_ns = 0, changed_ns = 0;
+  std::string initramfs;
+};
+
 struct boot_set {
   std::string version;                 ///< kernel release, as in `uname -r`
   std::filesystem::path vmlinux;       ///< ELF, for -kernel
   std::filesystem::path initramfs;     ///< newc with banger-init as /init
   std::filesystem::path modules_image; ///< ext4, read-only, for /lib/modules/VERSION
+  std::shared_ptr<const known_init> init = {};
 };
 
 struct boot_request {
   std::filesystem::path cache;        ///< folder of ours; made if absent
   std::filesystem::path banger_init;  ///< static binary for /init
   std::filesystem::path package_file; ///< a linux-image .deb at hand; empty: apt fetches it
+  /// Of an earlier set: a banger_init that is the same file still is not read again.
+  std::shared_ptr<const known_init> known = {};
 };
 
 /// The set, made on first use (about 3 s and 27 MB from the archive), reused after that without a

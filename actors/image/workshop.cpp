@@ -1,5 +1,6 @@
 #include "actors/image/workshop.hpp"
 
+#include <atomic>
 #include <malloc.h>
 
 namespace banger::image {
@@ -12,15 +13,17 @@ public:
 
   expected<boot::boot_set> kernel(const storage::progress_fn& progress,
                                   const std::stop_token& stop) override {
-    auto made = boot::ensure_boot_set(
-        {folders_.kernels, folders_.banger_init, folders_.package_file}, progress, stop);
+    auto made = boot::ensure_boot_set(wanted(), progress, stop);
     // A kernel was unpacked in memory, maybe; none of it is needed any more.
     ::malloc_trim(0);
     return made;
   }
 
   expected<std::optional<boot::boot_set>> find_kernel() override {
-    return boot::find_boot_set({folders_.kernels, folders_.banger_init, folders_.package_file});
+    auto found = boot::find_boot_set(wanted());
+    if (found && *found)
+      init_ = (*found)->init;
+    return found;
   }
 
   expected<std::optional<image_info>> find(const image_name& name) override {
@@ -58,7 +61,12 @@ private:
     return folders_.images / name.str();
   }
 
+  boot::boot_request wanted() const {
+    return {folders_.kernels, folders_.banger_init, folders_.package_file, init_};
+  }
+
   image_folders folders_;
+  std::atomic<std::shared_ptr<const boot::known_init>> init_; ///< several look at once
 };
 
 } // namespace

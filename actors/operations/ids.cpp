@@ -19,6 +19,6 @@ std::string random_hex(unsigned digits) {
   return text;
 }
 
-std::string new_operation_id() { return "op-" + random_hex(6); }
+std::string new_operation_id() { return "op-" + random_hex(10); }
 
 } // namespace banger::operations

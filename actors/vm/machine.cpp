@@ -179,8 +179,8 @@ void machine_state::run_host_step(const host_step& step) {
 void machine_state::get_image() {
   waits_for_ = waiting::image;
   const auto turn = ++turn_;
-  actor::ask(self_, room_->images, 1h, image::ensure_atom::value, build_->vm.wanted.image.str(),
-             caf::actor_cast<image::note_listener>(machine_actor(self_)))
+  actor::ask_kin(self_, room_->images, image::ensure_atom::value, build_->vm.wanted.image.str(),
+                 caf::actor_cast<image::note_listener>(machine_actor(self_)))
       .then(
           [this, turn](const image::image_set_ptr& set) {
             if (turn != turn_)

@@ -14,7 +14,7 @@ constexpr auto boot_quiet = 25s;
 // An image's init stops its services one after the other, and its guest ends it after a minute.
 constexpr auto poweroff_quiet = 10s, poweroff_at_most = 75s;
 constexpr auto button_budget = 10s, quit_budget = 3s;
-constexpr auto adopt_patience = 700ms, adopt_pause = 50ms;
+constexpr auto adopt_patience = 700ms, adopt_pause = 50ms, hang_pause = 5000ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s;
 constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
@@ -81,15 +81,21 @@ void machine_state::press_on() {
 caf::result<void> machine_state::adopt(const record_ptr& vm) {
   take_up({"adopt", "adopt", verb::sweep, vm});
   adopting_ = adopt_attempts;
-  return actor::answer(take_over());
+  auto taken = take_over();
+  if (taken)
+    return actor::answer(std::move(taken));
+  if (taken.error().code == errc::busy) {
+    connect_again();
+    return actor::answer(expected<void>{});
+  }
+  adopting_ = 0;
+  return actor::answer(std::move(taken));
 }
 
 expected<void> machine_state::take_over() {
   auto machine = hypervisor::adopt(build_->folder(), build_->vm.machine.process);
-  if (!machine) {
-    adopting_ = 0;
+  if (!machine)
     return tl::unexpected(machine.error());
-  }
   connect(std::move(*machine));
   later(adopt_patience, [this] { doubt(); });
   return {};
@@ -105,12 +111,23 @@ void machine_state::doubt() {
     return taken_over();
   link_->close();
   link_.reset();
-  later(adopt_pause, [this] {
-    if (auto ok = take_over(); !ok) {
-      actor::tell(self_, owner_,
-                  machine_ended{"the VM could not be taken over: " + describe(ok.error()), {}});
-      taken_over();
+  connect_again();
+}
+
+// A hypervisor that hangs takes no connection, and is not gone for that.
+void machine_state::connect_again() {
+  later(adopting_ > 0 ? adopt_pause : hang_pause, [this] {
+    const auto ok = take_over();
+    if (ok)
+      return;
+    if (ok.error().code == errc::busy) {
+      if (adopting_ > 0 && --adopting_ == 0)
+        taken_over();
+      return connect_again();
     }
+    actor::tell(self_, owner_,
+                machine_ended{"the VM could not be taken over: " + describe(ok.error()), {}});
+    taken_over();
   });
 }
 
@@ -273,9 +290,10 @@ void machine_state::heard_booted(const std::string& state) {
 
 void machine_state::heard_end(const std::string& last_lines) {
   drop_link();
-  taken_over();
+  answer_opens();
   const auto waited_for = waits_for_;
-  if (waited_for == waiting::exit)
+  // Both are of a machine that is to end.
+  if (waited_for == waiting::exit || waited_for == waiting::takeover)
     return finish({});
   if (waited_for != waiting::nothing)
     finish_with_evidence(errc::operation_failed, ended_unasked);

@@ -81,6 +81,7 @@ private:
   void network_failed(std::uint64_t turn, const caf::error& why);
   expected<void> take_over();
   void doubt();
+  void connect_again();
   void taken_over();
   void answer_opens();
   void later(milliseconds delay, std::function<void()> act);

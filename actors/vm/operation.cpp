@@ -4,18 +4,12 @@
 
 namespace banger::vm {
 
-using namespace std::chrono_literals;
 using namespace messages;
-
-// The machine keeps the deadlines of its steps; this one only ends a wait for a machine that is
-// broken.
-constexpr auto machine_deadline = 2h;
-constexpr auto store_deadline = 30s;
 
 // What cannot be written fails the step.
 template <class Atom, class Word, class Then>
 void vm_state::write(Atom what, const Word& word, Then then) {
-  actor::ask(self_, around_.store, store_deadline, what, word).then(then, [this](caf::error& why) {
+  actor::ask_kin(self_, around_.store, what, word).then(then, [this](caf::error& why) {
     stumbled(actor::from_error(why));
   });
 }
@@ -30,6 +24,7 @@ void vm_state::next() {
   auto todo = decide(*vm_, op.wanted, around_.steps);
   if (!todo) {
     op.first_error = todo.error();
+    op.left = remains::untouched;
     return conclude();
   }
   op.todo = std::move(*todo);
@@ -45,13 +40,11 @@ void vm_state::next() {
 // wanted so.
 void vm_state::record_first() {
   write(store::intend_atom::value, intent(), [this] {
-    write(store::save_atom::value, snapshot(),
-          [this] { queue_.front().cancelled ? advance() : act(); });
+    queue_.front().intended = true;
+    write(store::save_atom::value, snapshot(), [this] { advance(); });
   });
 }
 
-// The intent is on disk before the step begins, so that a crash leaves a trace of what may have
-// happened.
 void vm_state::advance() {
   auto& op = queue_.front();
   if (op.at == op.todo.steps.size())
@@ -60,7 +53,28 @@ void vm_state::advance() {
     return stumbled({errc::cancelled, "cancelled", {}, {}, {}});
   if (op.todo.steps[op.at].awaited)
     return op.established ? act() : establish();
-  write(store::intend_atom::value, intent(), [this] { act(); });
+  op.intended ? act() : intend();
+}
+
+// On disk before the first step begins: a crash leaves a trace of what was wanted. How far it came,
+// the next daemon sees for itself.
+void vm_state::intend() {
+  const auto go_on = [this] {
+    queue_.front().intended = true;
+    advance();
+  };
+  actor::ask_kin(self_, around_.store, store::intend_atom::value, intent())
+      .then(go_on, [this, go_on](caf::error& error) {
+        auto& op = queue_.front();
+        auto why = actor::from_error(error);
+        log::failed({.op = op.wanted.op, .vm = vm_->id.str()}, "not_journaled", why);
+        // What frees a full disk does not wait for room on it.
+        if (op.wanted.what == verb::remove)
+          return go_on();
+        op.first_error = std::move(why);
+        op.left = remains::untouched;
+        conclude();
+      });
 }
 
 // A daemon that ends while somebody waits takes nothing from a VM that runs.
@@ -86,7 +100,7 @@ void vm_state::act() {
   const auto with = op.target ? std::make_shared<const record>(*op.target) : snapshot();
   const step_request request{op.wanted.op, current_step(),   op.wanted.what,
                              with,         op.wanted.signal, op.todo.steps[op.at].at_most};
-  actor::ask(self_, around_.machine, machine_deadline, do_atom::value, request)
+  actor::ask_kin(self_, around_.machine, do_atom::value, request)
       .then([this](const record_ptr& after) { stepped(after); },
             [this](caf::error& why) { stumbled(actor::from_error(why)); });
 }
@@ -96,14 +110,10 @@ void vm_state::stepped(const record_ptr& after) {
   const auto& done = op.todo.steps[op.at++];
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - op.step_began);
   op.stages.push_back({done.name, static_cast<std::uint64_t>(took.count()), done.ours});
-  const bool process_changed = after->machine.process.pid != vm_->machine.process.pid;
-  if (process_changed)
+  if (after->machine.process.pid != vm_->machine.process.pid)
     ended_meanwhile_.reset();
   vm_->machine = after->machine;
-  if (!process_changed)
-    return advance();
-  // A process that nothing remembers would be lost in a crash.
-  write(store::save_atom::value, snapshot(), [this] { advance(); });
+  advance();
 }
 
 void vm_state::stumbled(failure why) {
@@ -134,7 +144,7 @@ void vm_state::stumbled(failure why) {
     return roll_back(first);
   // It was settled; now its end is under way.
   const auto go_on = [this, first] { roll_back(first); };
-  actor::ask(self_, around_.store, store_deadline, store::intend_atom::value, intent())
+  actor::ask_kin(self_, around_.store, store::intend_atom::value, intent())
       .then(go_on, [go_on](caf::error&) { go_on(); });
 }
 
@@ -149,17 +159,27 @@ void vm_state::roll_back(std::size_t down_to) {
     --now_undoing.at;
     roll_back(down_to);
   };
-  actor::ask(self_, around_.machine, machine_deadline, undo_atom::value, request)
+  actor::ask_kin(self_, around_.machine, undo_atom::value, request)
       .then(
           [this, undone](const record_ptr& after) {
             vm_->machine = after->machine;
             undone();
           },
-          [this, undone](caf::error& why) {
-            log::error({.op = queue_.front().wanted.op, .vm = vm_->id.str()}, "undo_failed",
-                       {{"step", current_step()}, {"text", describe(actor::from_error(why))}});
-            undone();
-          });
+          [this](caf::error& why) { undo_failed(actor::from_error(why)); });
+}
+
+// What may still be there stays known: a VM whose hypervisor cannot be ended keeps its folder and
+// its record.
+void vm_state::undo_failed(const failure& why) {
+  auto& op = queue_.front();
+  log::error({.op = op.wanted.op, .vm = vm_->id.str()}, "undo_failed",
+             {{"step", current_step()}, {"text", describe(why)}});
+  const auto text = "the step " + current_step() + " could not be undone: " + describe(why);
+  if (!op.first_error)
+    op.first_error = why;
+  op.first_error->why += (op.first_error->why.empty() ? "" : "; ") + text;
+  op.left = remains::in_part;
+  conclude();
 }
 
 void vm_state::retreated() {
@@ -197,7 +217,7 @@ void vm_state::conclude() {
   auto& op = queue_.front();
   op.first_error->operation = op.wanted.op;
   op.target.reset();
-  const auto after = after_failure(*vm_, op.wanted.what, *op.first_error);
+  const auto after = after_failure(*vm_, op.wanted.what, *op.first_error, op.left);
   if (after.now == state::error)
     vm_->last_error = describe(*op.first_error);
   vm_->now = after.now;
@@ -219,10 +239,10 @@ void vm_state::commit(bool gone) {
     roll_back(0);
   };
   if (gone)
-    actor::ask(self_, around_.store, store_deadline, store::erase_atom::value, vm_->id.str())
+    actor::ask_kin(self_, around_.store, store::erase_atom::value, vm_->id.str())
         .then(done, not_stored);
   else
-    actor::ask(self_, around_.store, store_deadline, store::settle_atom::value, snapshot())
+    actor::ask_kin(self_, around_.store, store::settle_atom::value, snapshot())
         .then(done, not_stored);
 }
 
@@ -235,8 +255,8 @@ void vm_state::committed(bool gone) {
   if (!gone) {
     show_change();
     actor::tell(self_, around_.directory, end);
-    if (queue_.empty() && ended_meanwhile_)
-      hear(*std::exchange(ended_meanwhile_, std::nullopt));
+    if (ended_meanwhile_)
+      note_end(*std::exchange(ended_meanwhile_, std::nullopt));
     return next();
   }
   auto last = to_view(*vm_);

@@ -188,12 +188,14 @@ std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const f
   return static_cast<std::size_t>(first - p.steps.begin());
 }
 
-aftermath after_failure(const record& before, verb v, const failure& why) {
+aftermath after_failure(const record& before, verb v, const failure& why, remains of_it) {
   if (v == verb::create)
-    return {state::error, true};
-  // What could not begin has changed nothing; what a set did is undone.
-  if (why.code == errc::bad_request || v == verb::set)
+    return {state::error, of_it != remains::in_part};
+  // A VM that runs is none the worse for a set that could not be undone.
+  if (of_it == remains::untouched || v == verb::set)
     return {before.now, false};
+  if (of_it == remains::in_part)
+    return {state::error, false};
   if (why.code != errc::cancelled)
     return {state::error, false};
   if (before.machine.process.pid != 0)
@@ -209,7 +211,7 @@ recovery recover(const record& r, const evidence& found) {
     return recovery::remove;
   if (unfinished == verb::restart)
     return recovery::restart;
-  if (unfinished == verb::set && !found.process_lives)
+  if (unfinished == verb::set && found.process_lives == (r.now == state::running))
     return recovery::revert;
   if (unfinished)
     return recovery::sweep;
@@ -217,7 +219,7 @@ recovery recover(const record& r, const evidence& found) {
     return found.process_lives ? recovery::sweep : recovery::keep;
   if (found.process_lives)
     return recovery::adopt;
-  return r.wanted.autostart && found.host_rebooted ? recovery::start : recovery::stopped;
+  return r.wanted.autostart && found.host_rebooted ? recovery::restart : recovery::stopped;
 }
 
 } // namespace banger::vm

@@ -102,13 +102,20 @@ expected<void> check_rest(const record& now, bool busy);
 std::optional<std::size_t> retry_from(const plan& p, std::size_t failed, const failure& why,
                                       unsigned retries);
 
-/// What is left of a VM whose operation failed and was undone.
+/// What there is of an operation that failed.
+enum class remains : std::uint8_t {
+  nothing,   ///< it was undone, or is a verb that is not undone
+  untouched, ///< nor was anything done
+  in_part,   ///< an undo failed
+};
+/// What is left of a VM whose operation failed.
 struct aftermath {
   state now = state::error;
   bool gone = false;
 };
 /// `before`: the record, with the process that runs now, if any.
-aftermath after_failure(const record& before, verb v, const failure& why);
+aftermath after_failure(const record& before, verb v, const failure& why,
+                        remains of_it = remains::nothing);
 
 /// What to do at daemon start with a VM that is in the database, given what the journal and the
 /// host say of it.
@@ -118,9 +125,8 @@ enum class recovery : std::uint8_t {
   stopped, ///< it ran, and ended while no daemon watched
   sweep,   ///< an operation was cut off: end what runs
   remove,  ///< half made or half deleted, or nobody waits for it any more
-  start,   ///< it ran when the host went down, and is to start with it
-  restart, ///< a restart was cut off: end what runs, then start
-  revert,  ///< a set was cut off: undo its steps
+  restart, ///< a restart was cut off, or it ran when the host went down and is to start with it
+  revert,  ///< a set was cut off: undo its steps, and take it over if it runs
 };
 
 /// What is known of a VM besides its record.

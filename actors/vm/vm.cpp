@@ -10,10 +10,8 @@
 
 namespace banger::vm {
 
-using namespace std::chrono_literals;
 using namespace messages;
 
-constexpr auto store_deadline = 30s;
 constexpr std::size_t longest_queue = 16;
 
 void vm_state::init(vm_actor::pointer self, record vm, surroundings around) {
@@ -116,10 +114,13 @@ void vm_state::hear(const image::note& news) { say(news.stage, news.detail); }
 
 void vm_state::hear(const machine_ended& end) {
   // A step that needs the machine fails by itself; if none does, the end counts afterwards.
-  if (!queue_.empty()) {
+  if (queue_.empty())
+    note_end(end);
+  else
     ended_meanwhile_ = end;
-    return;
-  }
+}
+
+void vm_state::note_end(const machine_ended& end) {
   if (vm_->now != state::running)
     return;
   vm_->now = end.why.empty() ? state::stopped : state::error;
@@ -134,7 +135,7 @@ void vm_state::hear(const machine_ended& end) {
 void vm_state::make_use() { vm_->touched_ms = unix_ms(); }
 
 void vm_state::keep() {
-  actor::ask(self_, around_.store, store_deadline, store::save_atom::value, snapshot())
+  actor::ask_kin(self_, around_.store, store::save_atom::value, snapshot())
       .then([] {},
             [](caf::error& why) { log::failed({}, "store_failed", actor::from_error(why)); });
 }
@@ -147,21 +148,27 @@ void vm_state::recover(recovery what) {
     return hear(machine_ended{"the machine ended while no daemon watched it", {}});
   case recovery::sweep: return go(verb::sweep);
   case recovery::remove: return go(verb::remove);
-  case recovery::start: vm_->now = state::stopped; return go(verb::start);
-  case recovery::restart: go(verb::sweep); return go(verb::start);
-  case recovery::revert: return revert();
-  case recovery::adopt:
-    actor::ask(self_, around_.machine, store_deadline, adopt_atom::value, snapshot())
-        .then([] {},
-              [this](caf::error& error) {
-                const auto why = actor::from_error(error);
-                if (why.code == errc::not_found)
-                  return hear(machine_ended{describe(why), {}});
-                // It lives, but nobody can speak to it: better ended than forgotten.
-                log::failed({.vm = vm_->id.str()}, "machine_not_taken_over", why);
-                go(verb::sweep);
-              });
+  // It may be cut off again, and is a restart then as well.
+  case recovery::restart: return go(verb::restart);
+  case recovery::revert:
+    if (vm_->now == state::running)
+      adopt();
+    return revert();
+  case recovery::adopt: return adopt();
   }
+}
+
+void vm_state::adopt() {
+  actor::ask_kin(self_, around_.machine, adopt_atom::value, snapshot())
+      .then([] {},
+            [this](caf::error& error) {
+              const auto why = actor::from_error(error);
+              if (why.code == errc::not_found)
+                return hear(machine_ended{describe(why), {}});
+              // It lives, but nobody can speak to it: better ended than forgotten.
+              log::failed({.vm = vm_->id.str()}, "machine_not_taken_over", why);
+              go(verb::sweep);
+            });
 }
 
 void vm_state::go(verb what) { take(own_order(what)); }

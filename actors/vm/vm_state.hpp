@@ -53,8 +53,10 @@ private:
     unsigned retries = 0; ///< boots that hung and were begun again
     bool cancelled = false;
     bool interrupted = false; ///< by a forced kill: it ends here, also where it could not be undone
-    bool established = false; ///< the VM is recorded as settled; what is left is waited for
-    std::optional<record> target; ///< of a set: the VM once it is done
+    bool intended = false;    ///< the journal has it
+    remains left = remains::nothing; ///< of what it did, where it failed
+    bool established = false;        ///< the VM is recorded as settled; what is left is waited for
+    std::optional<record> target;    ///< of a set: the VM once it is done
     std::optional<failure> first_error;
     clock::time_point began, step_began;
     std::vector<stage> stages;
@@ -68,6 +70,7 @@ private:
   void next();
   void record_first();
   void advance();
+  void intend();
   store::intent intent() const;
   template <class Atom, class Word, class Then>
   void write(Atom what, const Word& word, Then then);
@@ -76,6 +79,7 @@ private:
   void stepped(const record_ptr& after);
   void stumbled(failure why);
   void roll_back(std::size_t down_to);
+  void undo_failed(const failure& why);
   void retreated();
   void settle();
   void note_start(const operation& op);
@@ -83,6 +87,8 @@ private:
   void conclude();
   void commit(bool gone);
   void committed(bool gone);
+  void note_end(const machine_ended& end);
+  void adopt();
 
   record_ptr snapshot() const { return std::make_shared<const record>(*vm_); }
   std::string current_step() const;

@@ -72,7 +72,7 @@ caf::result<op_ticket> vms_state::begin(const set_request& request) {
   vm::order set{{}, vm::verb::set};
   set.to = *to;
   auto ticket = order(*id, set, self_->current_sender());
-  if (ticket && to->name)
+  if (ticket && to->name && operations_.count(ticket->op) > 0) // or it has ended already
     promised_[ticket->op] = to->name->str();
   return actor::answer(std::move(ticket));
 }

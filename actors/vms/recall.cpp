@@ -8,7 +8,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto store_deadline = 30s;
 
 class recall_state : public actor::state_base {
 public:
@@ -47,7 +46,7 @@ private:
   using promise = caf::typed_response_promise<found_vm_ptr>;
 
   void look(const std::string& vm, promise answer) {
-    actor::ask(self_, store_, store_deadline, store::find_atom::value, vm)
+    actor::ask_kin(self_, store_, store::find_atom::value, vm)
         .then([this, answer](const store::snapshot_ptr& known) { judge(known, answer); },
               [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
   }

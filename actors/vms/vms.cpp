@@ -12,9 +12,6 @@ using namespace std::chrono_literals;
 using namespace messages;
 
 constexpr auto catalogue_deadline = 10s;
-// Commands for a VM that is being taken over wait for its guest; clients have deadlines of their
-// own.
-constexpr auto reach_deadline = 5min;
 
 failure was_deleted() { return {errc::not_found, "the VM was deleted", {}, {}, {}}; }
 
@@ -126,7 +123,7 @@ caf::result<vm_detail> vms_state::show(const std::string& ref) {
 template <class Answer, class... Words>
 void vms_state::reach(const std::string& id, caf::typed_response_promise<Answer> answer,
                       const Words&... words) {
-  actor::ask(self_, vms_.at(id).actor, reach_deadline, words...)
+  actor::ask_kin(self_, vms_.at(id).actor, words...)
       .then([answer](const Answer& got) mutable { answer.deliver(got); },
             [this, id, answer](caf::error& why) mutable {
               answer.deliver(vms_.count(id) > 0 ? std::move(why) : actor::to_error(was_deleted()));

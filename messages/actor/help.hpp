@@ -23,10 +23,18 @@ template <class State>
 inline constexpr bool sound_state =
     std::is_base_of_v<state_base, State> && !std::is_constructible_v<State, int*>;
 
-/// Asks and hands the answer to `.then(answer, error)`. Never without a deadline.
+/// Asks and hands the answer to `.then(answer, error)`.
 template <class Self, class To, class... Ts>
 auto ask(Self* self, const To& to, std::chrono::milliseconds deadline, Ts&&... words) {
   return self->request(to, deadline, std::forward<Ts>(words)...);
+}
+
+/// The same, for those who keep the deadlines of their work themselves, and stay as long as the
+/// asker or the process. CAF would keep the timer of a question until it is due, however long it
+/// has been answered by then: two hours for each step of each VM are a leak.
+template <class Self, class To, class... Ts>
+auto ask_kin(Self* self, const To& to, Ts&&... words) {
+  return self->request(to, caf::infinite, std::forward<Ts>(words)...);
 }
 
 /// Says, and expects no answer.

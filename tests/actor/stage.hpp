@@ -37,6 +37,7 @@ struct script {
   std::string breaks_at;
   errc breaks_with = errc::operation_failed;
   unsigned times = 1000;       ///< how often it breaks
+  std::string stays;           ///< a step that cannot be undone
   std::set<std::string> hangs; ///< steps that do not answer until `abort`
   bool in_use = false;         ///< commands run in the guest
 };
@@ -80,8 +81,10 @@ machine_behavior(vm::machine_actor::stateful_pointer<machine_double> self, scrip
   };
   return {[](const image::note&) {},
           act,
-          [s](vm::undo_atom, const vm::step_request& x) {
+          [s](vm::undo_atom, const vm::step_request& x) -> caf::result<vm::record_ptr> {
             s->said.push_back("undo " + x.name);
+            if (x.name == s->stays)
+              return actor::to_error({errc::operation_failed, "it does not end", {}, {}, {}});
             return x.name == "launch" ? with_process(x.vm, 0) : x.vm;
           },
           [s](vm::adopt_atom, const vm::record_ptr&) { s->said.emplace_back("adopt"); },

@@ -288,13 +288,96 @@ TEST_CASE_METHOD(conversation,
   }
 }
 
-TEST_CASE_METHOD(conversation,
-                 "a machine that never answers fails the step at its deadline, in virtual time") {
-  s.hangs = {"root-disk"};
+TEST_CASE_METHOD(conversation, "a create whose hypervisor does not end keeps the VM, in error") {
+  s.breaks_at = "hello";
+  s.stays = "launch";
   wake(some_vm("otter"));
   run("op-1", vm::verb::create);
-  CHECK(h.ends.empty());
-  scheduler.advance_time(3h);
+  CHECK(s.said.back() == "undo launch"); // its disks and its folder are in use
+  CHECK(look().view.state == "error");
+  CHECK(look().pid == 4711);
+  CHECK_THAT(look().last_error, Catch::Contains("hello broke"));
+  CHECK_THAT(look().last_error, Catch::Contains("could not be undone: it does not end"));
+  s.said.clear();
+  run("op-2", vm::verb::remove);
+  CHECK(end_of("op-2") == errc::none);
+  CHECK(s.said == std::vector<std::string>{"do kill", "do release", "do files"});
+}
+
+TEST_CASE_METHOD(conversation, "a boot is not tried again beside a hypervisor that does not end") {
+  s.breaks_at = "hello";
+  s.breaks_with = errc::timed_out;
+  s.stays = "launch";
+  wake(some_vm("otter", vm::state::stopped));
+  run("op-1", vm::verb::start);
+  CHECK(std::count(s.said.begin(), s.said.end(), "do launch") == 1);
+  CHECK(look().view.state == "error");
+}
+
+namespace {
+
+// A disk that is full.
+store::store_actor::behavior_type full_store(store::store_actor::pointer, const bool* full) {
+  const auto write = [full]() -> caf::result<void> {
+    if (*full)
+      return actor::to_error({errc::operation_failed, "cannot write", "it is full", {}, {}});
+    return actor::answer(expected<void>{});
+  };
+  return {[=](store::save_atom, const vm::record_ptr&) { return write(); },
+          [=](store::intend_atom, const store::intent&) { return write(); },
+          [=](store::settle_atom, const vm::record_ptr&) { return write(); },
+          [=](store::erase_atom, const std::string&) { return write(); },
+          [](store::find_atom, const std::string&) { return store::snapshot_ptr(); }};
+}
+
+} // namespace
+
+TEST_CASE_METHOD(conversation, "what cannot be journaled is not begun, and harms nothing") {
+  bool full = true;
+  store = keep(system.spawn(full_store, &full));
+  auto vm = some_vm("otter", vm::state::running);
+  vm.machine.process.pid = 17;
+  wake(vm);
+  for (const auto what : {vm::verb::stop, vm::verb::kill, vm::verb::restart})
+    run("op-" + std::string(to_string(what)), what);
+  CHECK(s.said.empty());
+  CHECK(end_of("op-stop") == errc::operation_failed);
+  CHECK(look().view.state == "running");
+  full = false;
+  run("op-2", vm::verb::stop);
+  CHECK(end_of("op-2") == errc::none);
+}
+
+TEST_CASE_METHOD(conversation, "a delete frees a full disk, so it does not wait for the journal") {
+  bool full = true;
+  store = keep(system.spawn(full_store, &full));
+  wake(some_vm("otter", vm::state::stopped));
+  run("op-1", vm::verb::remove);
+  CHECK(s.said == std::vector<std::string>{"do kill", "do release", "do files"});
+}
+
+TEST_CASE_METHOD(conversation, "a cancel that comes while the intent is written is not forgotten") {
+  wake(some_vm("otter", vm::state::stopped));
+  order("op-1", vm::verb::start);
+  scheduler.run_once(); // the order
+  client->send(otter, messages::cancel_atom::value, std::string("op-1"));
   scheduler.run();
-  CHECK(end_of("op-1") == errc::timed_out);
+  CHECK(std::count(s.said.begin(), s.said.end(), "do launch") == 0);
+  CHECK(end_of("op-1") == errc::cancelled);
+  CHECK(look().view.state == "stopped");
+}
+
+TEST_CASE_METHOD(conversation, "an end that came during one operation is known to the next") {
+  auto vm = some_vm("otter", vm::state::running);
+  vm.machine.process.pid = 17;
+  s.hangs = {"grow-disk"};
+  wake(vm);
+  vm::order set{"op-1", vm::verb::set};
+  set.to.autostart = true;
+  client->send(otter, vm::order_atom::value, set);
+  client->send(otter, vm::machine_ended{"the hypervisor ended unexpectedly", "panic"});
+  order("op-2", vm::verb::start);
+  scheduler.run();
+  CHECK(end_of("op-2") == errc::none);
+  CHECK(look().view.state == "running");
 }

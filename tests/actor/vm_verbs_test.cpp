@@ -128,11 +128,32 @@ TEST_CASE_METHOD(conversation, "a change that was cut off by a crash is undone a
   CHECK(look().view.operation.empty());
 }
 
+TEST_CASE_METHOD(conversation,
+                 "a change of a VM that runs, cut off by a crash, is undone and costs it nothing") {
+  auto vm = some_vm("otter", vm::state::running);
+  vm.machine.process.pid = 17;
+  wake(vm, vm::recovery::revert);
+  CHECK(s.said == std::vector<std::string>{"adopt", "undo grow-disk"});
+  CHECK(look().view.state == "running");
+  CHECK(look().pid == 17);
+}
+
 TEST_CASE_METHOD(conversation, "a restart that was cut off by a crash is carried through") {
   auto vm = some_vm("otter", vm::state::running);
   vm.machine.process.pid = 17;
+  s.hangs = {"hello"};
   wake(vm, vm::recovery::restart);
-  CHECK(s.said.front() == "do kill");
+  CHECK(h.own.back().what == vm::verb::restart); // so that another crash finds it journaled again
+  s.hangs = {};
+  client->send(host, vm::abort_atom::value);
+  scheduler.run();
+}
+
+TEST_CASE_METHOD(conversation, "what a crash cut off of a restart is done in order") {
+  auto vm = some_vm("otter", vm::state::running);
+  vm.machine.process.pid = 17;
+  wake(vm, vm::recovery::restart);
+  CHECK(s.said.front() == "do shutdown");
   CHECK(s.said.back() == "do configure");
   CHECK(look().view.state == "running");
 }

@@ -175,7 +175,8 @@ TEST_CASE("the flag --config names a file for the daemon that it starts as well"
             .at("value") == "2h");
 }
 
-TEST_CASE("a file's sizes, name server and key reach a VM, and shells complete its name", "[vm]") {
+TEST_CASE("a file's sizes, name server and key reach a VM, and shells complete its name",
+          "[both][vm]") {
   home h;
   const auto key = h.top() / "key";
   REQUIRE(run({{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mine", "-f", key.string()},

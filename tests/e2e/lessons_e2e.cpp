@@ -56,7 +56,8 @@ TEST_CASE("lesson 3: a stop whose client is killed goes on to the end, whatever 
   CHECK(h.show("a").at("last_error") == "");
 }
 
-TEST_CASE("lesson 4: a signal to the daemon and its whole process group ends no VM", "[none]") {
+TEST_CASE("lesson 4: a signal to the daemon and its whole process group ends no VM",
+          "[both][none]") {
   lesson_home h;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGKILL}) {
     INFO("signal " << signal);
@@ -89,7 +90,7 @@ TEST_CASE("lesson 5: a runtime folder that vanishes while no daemon runs takes n
 }
 
 TEST_CASE("lesson 5: a runtime folder that vanishes under a daemon costs neither VMs nor commands",
-          "[none]") {
+          "[both][none]") {
   lesson_home h;
   h.create("a");
   const auto vmm = h.vmm("a"), daemon = h.daemon_pid();

@@ -81,7 +81,7 @@ TEST_CASE("lesson 17: a step of an image or a disk that fails, or only seems to 
   CHECK(h.answers("a"));
 }
 
-TEST_CASE("lesson 17c: a process that has a machine's pid by now is never ended", "[none]") {
+TEST_CASE("lesson 17c: a process that has a machine's pid by now is never ended", "[both][none]") {
   lesson_home h;
   stranger other;
   const auto pid = std::to_string(other.pid());
@@ -182,7 +182,7 @@ TEST_CASE("lesson 26: a start right after a kill finds the disks free", "[vm]") 
 }
 
 TEST_CASE("lesson 27: a process file that is gone, torn, stale or another VM's changes nothing",
-          "[none]") {
+          "[both][none]") {
   lesson_home h;
   h.create("a");
   h.create("b");

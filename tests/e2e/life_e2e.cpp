@@ -19,7 +19,7 @@ pid_t vmm_of(home& h, const std::string& vm) { return h.show(vm).at("pid").get<p
 
 } // namespace
 
-TEST_CASE("what was written to the root and to /root is there after stop and start", "[vm]") {
+TEST_CASE("what was written to the root and to /root is there after stop and start", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "exec", "a", "--", "sh", "-c", "echo root > /marker; echo work > /root/marker"});
@@ -51,7 +51,7 @@ TEST_CASE("the work disk has the size that was asked for", "[vm]") {
   CHECK(kib <= 3 * 1024 * 1024);
 }
 
-TEST_CASE("kill -9 of the client of a --rm run removes the VM", "[vm]") {
+TEST_CASE("kill -9 of the client of a --rm run removes the VM", "[both][vm]") {
   home h;
   auto client = h.start({"vm", "run", "--image", "tiny", "--rm", "--name", "gone", "--", "sh", "-c",
                          "echo up; exec sleep 1000"});
@@ -90,7 +90,8 @@ TEST_CASE("Ctrl-C during create cancels it and cleans up", "[vm]") {
   }));
 }
 
-TEST_CASE("kill -9 of the daemon leaves the VM alive, and the next daemon takes it over", "[vm]") {
+TEST_CASE("kill -9 of the daemon leaves the VM alive, and the next daemon takes it over",
+          "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
@@ -149,7 +150,7 @@ TEST_CASE("a guest that powers itself off is a stopped VM", "[vm]") {
   CHECK(h.eventually([&] { return h.show("a").at("state") == "stopped"; }));
 }
 
-TEST_CASE("the daemon stops while its VM lives on", "[vm]") {
+TEST_CASE("the daemon stops while its VM lives on", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);
@@ -196,7 +197,7 @@ TEST_CASE("a client that is killed while it starts the daemon keeps nobody from 
   }
 }
 
-TEST_CASE("a newer banger brings its own daemon, and the VM lives on", "[vm]") {
+TEST_CASE("a newer banger brings its own daemon, and the VM lives on", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto boot_id = h.good(boot_id_of_a);

@@ -78,7 +78,7 @@ void stream_through(home& h, const std::string& vm, const std::function<void(hom
 } // namespace
 
 TEST_CASE("three VMs and a stream of 200 MB survive kill -9, TERM and an upgrade of the daemon",
-          "[two-vms][restart]") {
+          "[both][two-vms][restart]") {
   home h;
   const words names{"a", "b", "c"};
   std::map<std::string, std::string> boots;

@@ -42,7 +42,7 @@ std::function<std::string()> source(std::uint64_t total) {
 
 } // namespace
 
-TEST_CASE("the exit code of the command is the exit code of banger", "[vm]") {
+TEST_CASE("the exit code of the command is the exit code of banger", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto status = [&](const words& command) {
@@ -90,7 +90,7 @@ TEST_CASE("stdin that is closed, empty or a pipe that ends is the end of input i
   CHECK(ends.wait(short_time) == 0);
 }
 
-TEST_CASE("what is piped in has the same checksum in the guest", "[vm]") {
+TEST_CASE("what is piped in has the same checksum in the guest", "[both][vm]") {
   home h;
   std::string text;
   for (int i = 1; i <= 100'000; ++i)
@@ -144,7 +144,7 @@ TEST_CASE("a reader that stalls costs the daemon at most 1 MiB, and others are s
   CHECK(got == 320ULL * 64 * 1024);
 }
 
-TEST_CASE("two VMs run side by side", "[two-vms]") {
+TEST_CASE("two VMs run side by side", "[both][two-vms]") {
   home h;
   auto one = h.start(
       {"vm", "run", "--image", "tiny", "--rm", "--", "cat", "/proc/sys/kernel/random/boot_id"});

@@ -44,7 +44,7 @@ private:
 } // namespace
 
 TEST_CASE("a guest reaches nothing outside without --nat, and the host's loopback with it",
-          "[vm]") {
+          "[both][vm]") {
   home h;
   listener host;
   const auto reach = [&](bool nat) {
@@ -63,7 +63,8 @@ TEST_CASE("a guest reaches nothing outside without --nat, and the host's loopbac
   CHECK(reach(true) == 0);
 }
 
-TEST_CASE("the VMM runs without privileges, with a seccomp filter, and never as root", "[vm]") {
+TEST_CASE("the VMM runs without privileges, with a seccomp filter, and never as root",
+          "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto shown = h.show("a");
@@ -80,7 +81,7 @@ TEST_CASE("the VMM runs without privileges, with a seccomp filter, and never as 
   CHECK(command_line(vmm).find("-sandbox") != std::string::npos);
 }
 
-TEST_CASE("files and sockets of a VM are closed to other users", "[vm]") {
+TEST_CASE("files and sockets of a VM are closed to other users", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   for (const auto& folder : {h.runtime(), h.state()}) {
@@ -90,7 +91,7 @@ TEST_CASE("files and sockets of a VM are closed to other users", "[vm]") {
   }
 }
 
-TEST_CASE("the VMM outlives neither its VM nor a delete", "[vm]") {
+TEST_CASE("the VMM outlives neither its VM nor a delete", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto shown = h.show("a");

@@ -47,7 +47,7 @@ TEST_CASE("a machine that fails in its boot is an error with the reason, and lea
   }
 }
 
-TEST_CASE("a machine that ends by itself is noticed at once, and its reason told", "[none]") {
+TEST_CASE("a machine that ends by itself is noticed at once, and its reason told", "[both][none]") {
   scripted_home h;
   h.create("off", behaviour::leaves_by_itself);
   h.create("dead", behaviour::crashes);
@@ -117,7 +117,8 @@ TEST_CASE("a VM is made without a start, renamed, changed, and started later", "
   CHECK_THAT(taken.err, Contains("there is a VM c already"));
 }
 
-TEST_CASE("several VMs in one command are told in their order, and good ones proceed", "[none]") {
+TEST_CASE("several VMs in one command are told in their order, and good ones proceed",
+          "[both][none]") {
   scripted_home h;
   for (const auto* name : {"alpha", "alto", "beta"})
     h.create(name);

@@ -27,7 +27,7 @@ TEST_CASE("list and show tell the same of a VM, for people and for programs", "[
   CHECK_THAT(h.good({"vm", "show", "a"}), Contains("running") && Contains("QEMU"));
 }
 
-TEST_CASE("show tells which accelerator is used, and why not KVM", "[vm]") {
+TEST_CASE("show tells which accelerator is used, and why not KVM", "[both][vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   const auto hypervisor = h.show("a").at("hypervisor").get<std::string>();
@@ -103,7 +103,7 @@ TEST_CASE("every line of the daemon's log is a JSON object with time, level and 
   CHECK(with_op > 1);
 }
 
-TEST_CASE("the first start makes an ssh key pair that only its owner can read", "[none]") {
+TEST_CASE("the first start makes an ssh key pair that only its owner can read", "[both][none]") {
   home h;
   h.good({"vm", "list"});
   std::filesystem::path key;
@@ -121,7 +121,7 @@ TEST_CASE("the first start makes an ssh key pair that only its owner can read", 
   CHECK_THAT(text, Catch::StartsWith("ssh-ed25519 "));
 }
 
-TEST_CASE("an idle daemon is small and does not wake up", "[none]") {
+TEST_CASE("an idle daemon is small and does not wake up", "[both][none]") {
   home h;
   h.good({"vm", "list"});
   const auto daemon = h.daemon_pid();

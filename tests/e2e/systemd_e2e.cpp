@@ -28,7 +28,7 @@ void boot(home& h, const words& more = {}) {
 } // namespace
 
 TEST_CASE("the default image boots to systemd's default target, sane and as itself",
-          "[vm][debian]") {
+          "[both][vm][debian]") {
   home h(home::images::debian);
   boot(h, {"--nat"});
   CHECK(in_guest(h, "cat /proc/1/comm") == "systemd\n");

@@ -7,7 +7,7 @@
 using namespace banger::test;
 using Catch::Contains;
 
-TEST_CASE("a shell in a VM feels like one that is here", "[vm][terminal]") {
+TEST_CASE("a shell in a VM feels like one that is here", "[both][vm][terminal]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   at_terminal t(at(h, {"vm", "shell", "a"}), {33, 101});
@@ -131,7 +131,7 @@ TEST_CASE("a flood neither stops Ctrl-C nor fills our memory", "[vm][terminal]")
 }
 
 TEST_CASE("a shell goes on when its daemon is killed, at the size that the window has by then",
-          "[vm][terminal][restart]") {
+          "[both][vm][terminal][restart]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   at_terminal t(at(h, {"vm", "shell", "a"}), {24, 80});

@@ -79,7 +79,7 @@ TEST_CASE("a runtime folder whose socket path would be too long is refused with 
   CHECK_THAT(r.err, Contains("too long") && Contains("XDG_RUNTIME_DIR"));
 }
 
-TEST_CASE("a runtime folder of another user is refused", "[none]") {
+TEST_CASE("a runtime folder of another user is refused", "[both][none]") {
   home h;
   const auto foreign = h.top() / "foreign";
   const bool root = ::geteuid() == 0;
@@ -98,7 +98,7 @@ TEST_CASE("a runtime folder of another user is refused", "[none]") {
 }
 
 TEST_CASE("a runtime folder that others may enter, or that is a link, is refused and left alone",
-          "[none]") {
+          "[both][none]") {
   home h;
   fs::create_directory(h.runtime());
   ::chmod(h.runtime().c_str(), 0770);

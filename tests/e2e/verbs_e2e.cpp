@@ -42,7 +42,7 @@ TEST_CASE("a shell needs its output on a terminal, too", "[terminal][none]") {
   CHECK(t.cooked());
 }
 
-TEST_CASE("a detached run leaves a VM, its name, and the way to it", "[vm][terminal]") {
+TEST_CASE("a detached run leaves a VM, its name, and the way to it", "[both][vm][terminal]") {
   home h;
   const auto r = h.banger({"vm", "run", "-d", "--image", "tiny", "--name", "w"});
   CHECK(r.status == 0);

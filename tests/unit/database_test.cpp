@@ -130,7 +130,7 @@ TEST_CASE("two VMs of one name are refused by the file itself") {
   REQUIRE(db->save(some_vm("00000000000a", "same")));
   const auto second = db->save(some_vm("00000000000b", "same"));
   REQUIRE_FALSE(second);
-  CHECK(second.error().code == errc::operation_failed);
+  CHECK(second.error().code == errc::already_exists);
 }
 
 TEST_CASE("a damaged row is set aside by name, the others are served") {

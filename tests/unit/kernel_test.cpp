@@ -118,6 +118,24 @@ TEST_CASE("a new banger-init makes a new initramfs and keeps the kernel") {
   CHECK_FALSE(fs::exists(first->initramfs)); // old ones do not pile up
 }
 
+TEST_CASE("a banger-init that was read is not read again while it is the same file") {
+  workshop w;
+  const auto first = ensure_boot_set(w.request, {});
+  REQUIRE(first);
+  REQUIRE(first->init);
+  w.request.known = first->init;
+  CHECK(find_boot_set(w.request).value().value().init == first->init);
+  auto other = *first->init;
+  other.initramfs = "initramfs-of-another";
+  w.request.known = std::make_shared<const known_init>(other);
+  CHECK_FALSE(find_boot_set(w.request).value()); // it is believed
+  put(w.request.banger_init, workshop::static_program("two"));
+  const auto second = ensure_boot_set(w.request, {});
+  REQUIRE(second);
+  CHECK(second->initramfs != first->initramfs);
+  CHECK(second->initramfs.stem() == second->init->initramfs);
+}
+
 TEST_CASE("several builders at once make one set") {
   const workshop w;
   std::atomic<int> kernels = 0;

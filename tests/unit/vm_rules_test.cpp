@@ -114,7 +114,18 @@ TEST_CASE("a create that failed leaves no VM, a start that failed leaves it in e
 
 TEST_CASE("a verb that is refused changes no state") {
   const failure refused{errc::bad_request, "no", {}, {}, {}};
-  CHECK(after_failure(some_vm(state::running), verb::start, refused).now == state::running);
+  for (const auto v : {verb::start, verb::stop, verb::remove})
+    CHECK(after_failure(some_vm(state::running), v, refused, remains::untouched).now ==
+          state::running);
+}
+
+TEST_CASE("what could not be undone is kept, in error") {
+  const failure why{errc::cancelled, "no", {}, {}, {}};
+  for (const auto v : {verb::create, verb::start, verb::restart}) {
+    const auto left = after_failure(some_vm(state::stopped), v, why, remains::in_part);
+    CHECK_FALSE(left.gone);
+    CHECK(left.now == state::error);
+  }
 }
 
 TEST_CASE("what a daemon start does follows from journal and evidence, and is never 'unknown'") {
@@ -242,7 +253,7 @@ TEST_CASE("a host that was restarted is told apart from a VM that crashed") {
   auto vm = some_vm(state::running);
   CHECK(recover(vm, {{}, false, true}) == r::stopped);
   vm.wanted.autostart = true;
-  CHECK(recover(vm, {{}, false, true}) == r::start);
+  CHECK(recover(vm, {{}, false, true}) == r::restart);
   CHECK(recover(vm, {{}, false, false}) == r::stopped);
   CHECK(recover(vm, {{}, true, false}) == r::adopt);
   vm.now = state::stopped;
@@ -250,6 +261,9 @@ TEST_CASE("a host that was restarted is told apart from a VM that crashed") {
   CHECK(recover(vm, {verb::restart, false}) == r::restart);
   CHECK(recover(vm, {verb::set, false}) == r::revert);
   CHECK(recover(vm, {verb::set, true}) == r::sweep);
+  vm.now = state::running;
+  CHECK(recover(vm, {verb::set, true}) == r::revert);
+  CHECK(recover(vm, {verb::set, false}) == r::sweep);
 }
 
 TEST_CASE("the step table in docs/lifecycle.md is the one in the code") {
@@ -283,5 +297,5 @@ TEST_CASE("ids are inside their grammar and do not repeat") {
     seen.insert(id);
   }
   CHECK(seen.size() == 1000);
-  CHECK(operations::new_operation_id().size() == 9);
+  CHECK(operations::new_operation_id().size() == 13);
 }

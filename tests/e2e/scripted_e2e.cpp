@@ -178,3 +178,33 @@ TEST_CASE("a command for a guest that never speaks to the next daemon is refused
   h.good({"vm", "stop", "a"});
   CHECK(h.show("a").at("state") == "stopped");
 }
+
+TEST_CASE("a hypervisor that hangs under two daemons is not given up, and its VM speaks again",
+          "[restart][none][user]") {
+  scripted_home h;
+  h.create("a");
+  const auto hypervisor = h.show("a").at("pid").get<pid_t>();
+  ::kill(hypervisor, SIGSTOP);
+  h.kill_daemon();
+  // Until the connections of the next daemon wait in line, and no more are taken.
+  const auto refused = h.banger({"vm", "exec", "a", "--", "true"});
+  CHECK(refused.status == 125);
+  CHECK(h.show("a").at("state") == "running");
+  h.kill_daemon();
+  CHECK(h.show("a").at("state") == "running");
+  ::kill(hypervisor, SIGCONT);
+  CHECK(h.eventually([&] { return h.banger({"vm", "exec", "a", "--", "true"}).status == 0; }));
+  CHECK(h.show("a").at("pid") == hypervisor);
+}
+
+TEST_CASE("a hypervisor that hangs while a daemon takes it over is ended by a stop",
+          "[restart][none][user]") {
+  scripted_home h;
+  h.create("a");
+  const auto hypervisor = h.show("a").at("pid").get<pid_t>();
+  ::kill(hypervisor, SIGSTOP);
+  h.kill_daemon();
+  h.good({"vm", "stop", "a"});
+  CHECK(h.show("a").at("state") == "stopped");
+  CHECK(h.eventually([&] { return ::kill(hypervisor, 0) != 0; })); // once it is reaped
+}

@@ -6,10 +6,6 @@ namespace banger::network {
 
 using namespace messages;
 
-namespace {
-constexpr std::size_t most_at_once = 64; ///< taps in one order
-} // namespace
-
 void network_state::init(network_actor::pointer self, surroundings around) {
   self_ = self;
   around_ = std::move(around);
@@ -46,6 +42,7 @@ guest_order network_state::order_of(const guest& g) const {
 
 // -- who comes ------------------------------------------------------------------------------------
 
+// Whoever had the address before must be gone: what takes it away knows it by nothing else.
 caf::result<lease_ptr> network_state::attach(const arrival& who) {
   if (!around_->net)
     return actor::to_error(around_->net.error());
@@ -53,13 +50,19 @@ caf::result<lease_ptr> network_state::attach(const arrival& who) {
   const auto address = addresses_->take(who.vm, before ? std::optional(*before) : std::nullopt);
   if (!address)
     return actor::to_error(address.error());
-  auto answer = self_->make_response_promise<lease_ptr>();
-  settle_in({who, *address, answer});
-  return answer;
+  const newcomer one{who, *address, self_->make_response_promise<lease_ptr>(), ++last_visit_};
+  arriving_[who.vm] = one.visit;
+  if (find_leaver([&](const leaver& l) { return l.who.address == one.address; }) != nullptr)
+    returning_.push_back(one);
+  else
+    settle_in(one);
+  return one.answer;
 }
 
 void network_state::settle_in(const newcomer& one) {
-  lay_ground(one.who.op, [this, one](const expected<void>& ready) mutable {
+  lay_ground(one.who.op, [this, one](const expected<void>& ready) {
+    if (turned_back(one))
+      return;
     if (ready)
       admit(one);
     else
@@ -67,12 +70,27 @@ void network_state::settle_in(const newcomer& one) {
   });
 }
 
+void network_state::answer(const newcomer& one, expected<lease_ptr> outcome) {
+  if (const auto at = arriving_.find(one.who.vm); at != arriving_.end() && at->second == one.visit)
+    arriving_.erase(at);
+  actor::settle(one.answer, std::move(outcome));
+}
+
+// It went again while it came. What it had got by then, its leaving takes away.
+bool network_state::turned_back(const newcomer& one) {
+  const auto at = arriving_.find(one.who.vm);
+  if (at != arriving_.end() && at->second == one.visit)
+    return false;
+  answer(one, fail(errc::cancelled, "VM " + one.who.name + " was taken off the bridge",
+                   "while it was being connected to it"));
+  return true;
+}
+
 // Somebody took our tables or our bridge away: they are made again, once.
 void network_state::not_admitted(newcomer one, const failure& why) {
   if (why.code != errc::not_found || std::exchange(one.again, true)) {
-    leave(one.who.op, one.who.vm, {});
-    one.answer.deliver(actor::to_error(why));
-    return;
+    leave(one.who.op, one.who.vm);
+    return answer(one, tl::unexpected(why));
   }
   log::warn({.op = one.who.op}, "network_made_again", {{"text", describe(why)}});
   guests_.erase(one.who.vm);
@@ -86,8 +104,15 @@ void network_state::admit(const newcomer& one) {
   auto change = about<guest_change>(one.who.op);
   change.guest = order_of(g);
   say(
-      guest_atom::value, change, [this, one](const policy_reply& policy) { open_tap(one, policy); },
-      [this, one](const failure& why) { not_admitted(one, why); });
+      guest_atom::value, change,
+      [this, one](const policy_reply& policy) {
+        if (!turned_back(one))
+          open_tap(one, policy);
+      },
+      [this, one](const failure& why) {
+        if (!turned_back(one))
+          not_admitted(one, why);
+      });
 }
 
 void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
@@ -104,95 +129,29 @@ void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
   say(
       taps_atom::value, order,
       [this, one, made](const privileged::open_taps_ptr& taps) {
+        if (turned_back(one))
+          return;
         made->device = taps->front();
-        hand_out(one.who, made, one.answer);
+        hand_out(one, made);
       },
-      [this, one](const failure& why) { not_admitted(one, why); });
+      [this, one](const failure& why) {
+        if (!turned_back(one))
+          not_admitted(one, why);
+      });
 }
 
 // A VM that is reported running can be reached by its name.
-void network_state::hand_out(const arrival& who, lease_ptr made, promise answer) {
-  const auto called = vm_name::parse(who.name);
-  const auto found = guests_.find(who.vm);
-  if (!called || found == guests_.end()) {
-    answer.deliver(std::move(made));
-    return;
-  }
+void network_state::hand_out(const newcomer& one, const lease_ptr& made) {
+  const auto called = vm_name::parse(one.who.name);
+  if (!called)
+    return answer(one, made);
   const network_actor me = self_;
-  around_->names.set(*called, found->second.address,
-                     [me, made = std::move(made), answer]() mutable {
-                       actor::tell_from_outside(
-                           me, work::thunk{[made, answer]() mutable { answer.deliver(made); }});
-                     });
-}
-
-// -- who goes -------------------------------------------------------------------------------------
-
-caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
-  if (guests_.count(vm) == 0)
-    return caf::unit;
-  auto answer = self_->make_response_promise<void>();
-  leave(op, vm, answer);
-  return answer;
-}
-
-void network_state::leave(const std::string& op, const std::string& vm,
-                          std::optional<caf::typed_response_promise<void>> answer) {
-  const auto found = guests_.find(vm);
-  if (found == guests_.end())
-    return;
-  if (const auto called = vm_name::parse(found->second.name))
-    around_->names.remove(*called);
-  leaving_.push_back({std::move(found->second), std::move(answer)});
-  guests_.erase(found);
-  if (being_withdrawn_.empty())
-    withdraw(op);
-}
-
-// Whoever leaves while others are being withdrawn goes with the next batch: the kernel takes as
-// long for one tap as for many.
-void network_state::withdraw(const std::string& op) {
-  const auto count = std::min(leaving_.size(), most_at_once);
-  const auto end = leaving_.begin() + static_cast<std::ptrdiff_t>(count);
-  being_withdrawn_.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(end));
-  leaving_.erase(leaving_.begin(), end);
-  auto taps = about<taps_order>(op);
-  taps.present = false;
-  for (const auto& l : being_withdrawn_)
-    taps.names.push_back(tap_of(l.who.address).str());
-  const auto failed = [this](const failure& why) {
-    ground_ = false; // the next time, the whole policy is said anew
-    log::failed({}, "network_not_tidied", why);
-    withdrawn();
-  };
-  const auto policy = [this, op](const privileged::open_taps_ptr&) {
-    auto left = std::make_shared<std::size_t>(being_withdrawn_.size());
-    for (const auto& l : being_withdrawn_) {
-      auto change = about<guest_change>(op);
-      change.guest = order_of(l.who);
-      change.present = false;
-      const auto one_less = [this, left] {
-        if (--*left == 0)
-          withdrawn();
-      };
-      say(
-          guest_atom::value, change, [one_less](const policy_reply&) { one_less(); },
-          [this, one_less](const failure& why) {
-            ground_ = false;
-            log::failed({}, "network_not_tidied", why);
-            one_less();
-          });
-    }
-  };
-  say(taps_atom::value, taps, policy, failed);
-}
-
-void network_state::withdrawn() {
-  for (auto& l : std::exchange(being_withdrawn_, {}))
-    if (l.answer)
-      actor::done(*l.answer);
-  if (!leaving_.empty())
-    withdraw({});
+  around_->names.set(*called, one.address, [this, me, one, made] {
+    actor::tell_from_outside(me, work::thunk{[this, one, made] {
+                               if (!turned_back(one))
+                                 answer(one, made);
+                             }});
+  });
 }
 
 // -- what changes ---------------------------------------------------------------------------------

@@ -17,6 +17,22 @@ struct guest {
   bool nat = false;
 };
 
+/// One that comes. It is let in as long as nobody has said that it goes again.
+struct newcomer {
+  arrival who;
+  ipv4 address;
+  caf::typed_response_promise<lease_ptr> answer;
+  std::uint64_t visit = 0;
+  bool again = false; ///< what was missing was made once more for it
+};
+
+/// One that goes, and who wants to know when it is gone.
+struct leaver {
+  std::string vm;
+  guest who;
+  std::vector<caf::typed_response_promise<void>> answers;
+};
+
 class network_state : public actor::state_base {
 public:
   static inline const char* name = "network";
@@ -31,14 +47,7 @@ public:
   void forget(const std::string& vm);
 
 private:
-  using promise = caf::typed_response_promise<lease_ptr>;
   using then = std::function<void(const expected<void>&)>;
-  struct newcomer {
-    arrival who;
-    ipv4 address;
-    promise answer;
-    bool again = false;
-  };
 
   void look_around();
   messages::network_sweep strangers(const messages::network_inventory& found) const;
@@ -51,10 +60,14 @@ private:
   void admit(const newcomer& one);
   void not_admitted(newcomer one, const failure& why);
   void open_tap(const newcomer& one, const messages::policy_reply& policy);
-  void hand_out(const arrival& who, lease_ptr made, promise answer);
-  void leave(const std::string& op, const std::string& vm,
-             std::optional<caf::typed_response_promise<void>> answer);
+  void hand_out(const newcomer& one, const lease_ptr& made);
+  bool turned_back(const newcomer& one);
+  void answer(const newcomer& one, expected<lease_ptr> outcome);
+  void turn_back(const std::string& vm);
+  leaver* find_leaver(const std::function<bool(const leaver&)>& is_it);
+  leaver* leave(const std::string& op, const std::string& vm);
   void withdraw(const std::string& op);
+  void withdraw_guests(const std::string& op);
   void withdrawn();
   messages::guest_order order_of(const guest& g) const;
   template <class Order>
@@ -67,16 +80,15 @@ private:
   std::optional<surroundings> around_;
   std::optional<address_book> addresses_;
   privileged::privileged_actor privileged_;
-  std::map<std::string, guest> guests_; ///< on the bridge now, by VM
+  std::map<std::string, guest> guests_;           ///< on the bridge now, by VM
+  std::map<std::string, std::uint64_t> arriving_; ///< visits without an answer, by VM
+  std::uint64_t last_visit_ = 0;
+  std::vector<newcomer> returning_; ///< until what had their address is gone
+  std::vector<leaver> leaving_, being_withdrawn_;
 
   bool swept_ = false;        ///< of what a daemon before us left
   bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
   std::vector<then> waiting_; ///< until they are
-  struct leaver {
-    guest who;
-    std::optional<caf::typed_response_promise<void>> answer;
-  };
-  std::vector<leaver> leaving_, being_withdrawn_;
 };
 
 template <class Order>

@@ -1,0 +1,105 @@
+// Who leaves the bridge while others come and go.
+#include "tests/actor/network_scene.hpp"
+
+using namespace banger;
+using namespace banger::test;
+
+TEST_CASE_METHOD(bridged, "who comes back while it is being withdrawn waits for that") {
+  open();
+  for (const auto* vm : {"heron", "otter"})
+    attach(vm);
+  n.holds = {"close", "expel"};
+  told();
+  detach("heron");
+  detach("otter"); // is in the next batch
+  scheduler.run();
+  come("otter", "10.213.0.3");
+  CHECK(told() == words{"close tap-fc-0ad50002"});
+  hear_nothing();
+  for (int i = 0; i < 3; ++i)
+    let_go();
+  CHECK(told() == words{"expel 10.213.0.2", "close tap-fc-0ad50003", "expel 10.213.0.3"});
+  hear_done();
+  hear_nothing();
+  let_go();
+  CHECK(told() == words{"admit 10.213.0.3", "open tap-fc-0ad50003"});
+  hear_done();
+  CHECK(hear_lease()->address == "10.213.0.3/20");
+  CHECK(names.count("otter") == 1);
+}
+
+TEST_CASE_METHOD(bridged, "who gets the address of one that is being withdrawn waits for that") {
+  open();
+  attach("otter");
+  n.holds = {"close"};
+  detach("otter");
+  scheduler.run();
+  forget("otter");
+  told();
+  come("heron");
+  CHECK(told().empty());
+  let_go();
+  CHECK(told() == words{"expel 10.213.0.2", "admit 10.213.0.2", "open tap-fc-0ad50002"});
+  hear_done();
+  CHECK(hear_lease()->address == "10.213.0.2/20");
+}
+
+TEST_CASE_METHOD(bridged, "one that leaves twice is told twice, when it has left") {
+  open();
+  attach("otter");
+  n.holds = {"close"};
+  detach("otter");
+  scheduler.run();
+  detach("otter");
+  scheduler.run();
+  hear_nothing();
+  let_go();
+  hear_done();
+  hear_done();
+}
+
+TEST_CASE_METHOD(bridged, "who leaves while it comes is not let in afterwards, wherever it was") {
+  for (const std::string at : {"bridge", "policy", "resolver", "admit", "open"}) {
+    INFO(at);
+    bridged b;
+    b.open();
+    b.n.holds = {at};
+    b.come("otter");
+    b.told();
+    b.detach("otter");
+    b.scheduler.run();
+    b.n.holds.clear();
+    b.let_go();
+    CHECK(b.hear_refusal().code == errc::cancelled);
+    const auto orders = b.told();
+    if (at == "admit" || at == "open")
+      b.hear_done();
+    for (const auto& order : orders) {
+      CHECK(order.rfind("admit", 0) != 0);
+      CHECK(order.rfind("open", 0) != 0);
+    }
+    CHECK((!orders.empty() && orders.back() == "expel 10.213.0.2") ==
+          (at == "admit" || at == "open"));
+    CHECK(b.names.empty());
+    // Once more, and it is in.
+    CHECK(b.attach("otter")->address == "10.213.0.2/20");
+    CHECK(b.names.size() == 1);
+  }
+}
+
+TEST_CASE_METHOD(bridged, "who waits for its own end and leaves again does not come") {
+  open();
+  attach("otter");
+  n.holds = {"close"};
+  detach("otter");
+  scheduler.run();
+  come("otter");
+  detach("otter");
+  scheduler.run();
+  CHECK(hear_refusal().code == errc::cancelled);
+  told();
+  let_go();
+  CHECK(told() == words{"expel 10.213.0.2"});
+  hear_done();
+  hear_done();
+}

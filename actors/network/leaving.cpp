@@ -10,6 +10,8 @@ using namespace messages;
 
 namespace {
 constexpr std::size_t most_at_once = 64; ///< taps in one order
+constexpr unsigned most_tries = 20;
+constexpr std::chrono::milliseconds pause{250};
 } // namespace
 
 caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
@@ -60,22 +62,25 @@ void network_state::withdraw(const std::string& op) {
   const auto end = leaving_.begin() + static_cast<std::ptrdiff_t>(count);
   being_withdrawn_.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(end));
   leaving_.erase(leaving_.begin(), end);
+  withdraw_taps(op, 0);
+}
+
+void network_state::withdraw_taps(const std::string& op, unsigned tries) {
   auto taps = about<taps_order>(op);
   taps.present = false;
   for (const auto& l : being_withdrawn_)
     taps.names.push_back(tap_of(l.who.address).str());
   say(
       taps_atom::value, taps, [this, op](const privileged::open_taps_ptr&) { withdraw_guests(op); },
-      [this](const failure& why) {
-        ground_ = false; // the next time, the whole policy is said anew
-        log::failed({}, "network_not_tidied", why);
-        withdrawn();
+      [this, op, tries](const failure& why) {
+        not_tidied(
+            why, tries, [this, op, tries] { withdraw_taps(op, tries + 1); },
+            [this] { withdrawn(); });
       });
 }
 
 void network_state::withdraw_guests(const std::string& op) {
-  auto left = std::make_shared<std::size_t>(being_withdrawn_.size());
-  const auto one_less = [this, left] {
+  const auto one_less = [this, left = std::make_shared<std::size_t>(being_withdrawn_.size())] {
     if (--*left == 0)
       withdrawn();
   };
@@ -83,14 +88,29 @@ void network_state::withdraw_guests(const std::string& op) {
     auto change = about<guest_change>(op);
     change.guest = order_of(l.who);
     change.present = false;
-    say(
-        guest_atom::value, change, [one_less](const policy_reply&) { one_less(); },
-        [this, one_less](const failure& why) {
-          ground_ = false;
-          log::failed({}, "network_not_tidied", why);
-          one_less();
-        });
+    withdraw_guest(change, 0, one_less);
   }
+}
+
+void network_state::withdraw_guest(const guest_change& change, unsigned tries,
+                                   const std::function<void()>& done) {
+  say(
+      guest_atom::value, change, [done](const policy_reply&) { done(); },
+      [this, change, tries, done](const failure& why) {
+        not_tidied(
+            why, tries, [this, change, tries, done] { withdraw_guest(change, tries + 1, done); },
+            done);
+      });
+}
+
+// A helper that is busy with the orders of others will have time; nobody else takes this away.
+void network_state::not_tidied(const failure& why, unsigned tries, std::function<void()> again,
+                               const std::function<void()>& give_up) {
+  if (why.code == errc::busy && tries < most_tries)
+    return actor::after(self_, pause, work::thunk{std::move(again)});
+  ground_ = false; // the next time, the whole policy is said anew
+  log::failed({}, "network_not_tidied", why);
+  give_up();
 }
 
 void network_state::withdrawn() {

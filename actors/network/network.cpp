@@ -40,6 +40,24 @@ guest_order network_state::order_of(const guest& g) const {
   return {tap_of(g.address).str(), mac_address::of(g.address).str(), g.address.str(), g.nat};
 }
 
+// More at once than the helper has room for would fail, though nothing is wrong with them.
+void network_state::in_turn(std::function<void()> order) {
+  if (under_way_ == most_under_way)
+    return orders_.push_back(std::move(order));
+  ++under_way_;
+  order();
+}
+
+void network_state::heard() {
+  if (orders_.empty()) {
+    --under_way_;
+    return;
+  }
+  const auto next = std::move(orders_.front());
+  orders_.pop_front();
+  next();
+}
+
 // -- who comes ------------------------------------------------------------------------------------
 
 // Whoever had the address before must be gone: what takes it away knows it by nothing else.

@@ -4,11 +4,13 @@
 #include "actors/network/network.hpp"
 
 #include <chrono>
+#include <deque>
 #include <map>
 
 namespace banger::network {
 
 inline constexpr std::chrono::seconds deadline{20}; ///< of an order
+inline constexpr std::size_t most_under_way = 16;   ///< orders; the helper has room for 64
 
 /// One that is on the bridge.
 struct guest {
@@ -32,6 +34,24 @@ struct leaver {
   guest who;
   std::vector<caf::typed_response_promise<void>> answers;
 };
+
+namespace detail {
+
+/// An answer to an order, which makes room for the next one.
+template <class F, class Args = typename caf::detail::get_callable_trait<F>::arg_types>
+struct answer_to_order;
+
+template <class F, class... Args>
+struct answer_to_order<F, caf::detail::type_list<Args...>> {
+  std::function<void()> heard;
+  F f;
+  void operator()(Args... args) {
+    heard();
+    f(std::forward<Args>(args)...);
+  }
+};
+
+} // namespace detail
 
 class network_state : public actor::state_base {
 public:
@@ -67,14 +87,20 @@ private:
   leaver* find_leaver(const std::function<bool(const leaver&)>& is_it);
   leaver* leave(const std::string& op, const std::string& vm);
   void withdraw(const std::string& op);
+  void withdraw_taps(const std::string& op, unsigned tries);
   void withdraw_guests(const std::string& op);
+  void withdraw_guest(const messages::guest_change& change, unsigned tries,
+                      const std::function<void()>& done);
+  void not_tidied(const failure& why, unsigned tries, std::function<void()> again,
+                  const std::function<void()>& give_up);
   void withdrawn();
   messages::guest_order order_of(const guest& g) const;
   template <class Order>
   Order about(const std::string& op) const;
   template <class Atom, class Order, class Then>
-  void say(Atom what, const Order& order, Then after,
-           const std::function<void(const failure&)>& failed);
+  void say(Atom what, const Order& order, Then after, std::function<void(const failure&)> failed);
+  void in_turn(std::function<void()> order);
+  void heard();
 
   network_actor::pointer self_ = nullptr;
   std::optional<surroundings> around_;
@@ -85,6 +111,9 @@ private:
   std::uint64_t last_visit_ = 0;
   std::vector<newcomer> returning_; ///< until what had their address is gone
   std::vector<leaver> leaving_, being_withdrawn_;
+
+  std::deque<std::function<void()>> orders_; ///< until it is their turn
+  std::size_t under_way_ = 0;
 
   bool swept_ = false;        ///< of what a daemon before us left
   bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
@@ -103,9 +132,14 @@ Order network_state::about(const std::string& op) const {
 
 template <class Atom, class Order, class Then>
 void network_state::say(Atom what, const Order& order, Then after,
-                        const std::function<void(const failure&)>& failed) {
-  actor::ask(self_, privileged_, deadline, what, order).then(after, [failed](caf::error& why) {
-    failed(actor::from_error(why));
+                        std::function<void(const failure&)> failed) {
+  in_turn([this, what, order, after = std::move(after), failed = std::move(failed)] {
+    const auto next = [this] { heard(); };
+    actor::ask(self_, privileged_, deadline, what, order)
+        .then(detail::answer_to_order<Then>{next, after}, [next, failed](caf::error& why) {
+          next();
+          failed(actor::from_error(why));
+        });
   });
 }
 

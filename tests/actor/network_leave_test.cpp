@@ -103,3 +103,60 @@ TEST_CASE_METHOD(bridged, "who waits for its own end and leaves again does not c
   hear_done();
   hear_done();
 }
+
+TEST_CASE_METHOD(bridged, "many that leave at once leave the helper room for one that comes") {
+  open();
+  for (int i = 0; i < 64; ++i)
+    attach("vm" + std::to_string(i));
+  n.most = 64;
+  n.holds = {"expel", "admit"};
+  for (int i = 0; i < 64; ++i)
+    detach("vm" + std::to_string(i));
+  scheduler.run();
+  for (int i = 0; i < 40; ++i)
+    client->send(network, network::attach_atom::value,
+                 network::arrival{"op-1", "new" + std::to_string(i), "new", {}, false});
+  for (int i = 0; i < 20; ++i)
+    let_go();
+  int gone = 0, in = 0;
+  for (int i = 0; i < 104; ++i)
+    client->receive([&](const network::lease_ptr&) { ++in; }, [&] { ++gone; },
+                    [](const caf::error& e) { FAIL(describe(actor::from_error(e))); },
+                    caf::after(0s) >> [] {});
+  CHECK(gone == 64);
+  CHECK(in == 40);
+  n.holds.clear();
+  told();
+  attach("otter");
+  CHECK(told().front().rfind("admit", 0) == 0); // nobody doubts the ground
+}
+
+TEST_CASE_METHOD(bridged, "what a busy helper did not take away is taken away later") {
+  open();
+  attach("otter");
+  n.breaks_with = errc::busy;
+  for (const std::string at : {"close", "expel"}) {
+    attach("otter");
+    n.breaks_at = at;
+    n.times = 2;
+    detach("otter");
+    scheduler.run();
+    hear_nothing();
+    told();
+    for (int i = 0; i < 2; ++i) {
+      scheduler.advance_time(1s);
+      scheduler.run();
+    }
+    hear_done();
+    CHECK(told().back() == "expel 10.213.0.2");
+  }
+  // It is not asked for ever.
+  attach("otter");
+  n.times = -1;
+  detach("otter");
+  for (int i = 0; i < 30; ++i) {
+    scheduler.run();
+    scheduler.advance_time(1s);
+  }
+  hear_done();
+}

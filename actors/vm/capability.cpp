@@ -30,7 +30,8 @@ step_table compose(const std::vector<capability>& all, bool bridged) {
     for (const auto& s : c.prepare)
       table.start.push_back(s.what);
   if (bridged)
-    table.start.push_back({"connect", "connecting it to the bridge"});
+    table.start.push_back(
+        {.name = "connect", .detail = "connecting it to the bridge", .for_boot = true});
   for (const auto& c : all)
     for (const auto& s : c.change)
       table.set.push_back(s.what);

@@ -50,7 +50,7 @@ vm_actor::behavior_type vm_in_room(vm_actor::stateful_pointer<vm_state> self, re
   return vm_with_machine(self, std::move(vm),
                          {std::move(store), std::move(machine),
                           compose(room->capabilities, room->site.bridged), folder,
-                          std::move(directory), room->site.why_not_bridged},
+                          std::move(directory), room->site.why_not_bridged, room->site.bridged},
                          then);
 }
 

@@ -95,7 +95,11 @@ TEST_CASE("neither a new daemon nor a new helper costs a packet", "[root][as-use
   CHECK(u.good({"vm", "exec", "a", "--", "echo", "here"}) == "here\n");
   s.kill_helper();
   s.start_helper();
-  u.good({"vm", "create", "--image", "tiny", "--name", "b", "--no-start"});
+  u.good({"vm", "create", "--image", "tiny", "--name", "b", "--no-start", "--nat"});
+  CHECK(s.elements("guests") == 1); // one that does not run has no place there
+  CHECK(s.elements("nat") == 1);
+  CHECK(s.taps() == 1);
+  CHECK_THAT(s.show_network("b"), Contains("once it has started"));
   u.good({"vm", "set", "a", "--no-nat"}); // said to the new helper
   u.good({"daemon", "stop"});
   CHECK(u.good({"vm", "exec", "a", "--", "echo", "here"}) == "here\n");

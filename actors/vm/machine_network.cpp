@@ -39,13 +39,16 @@ void machine_state::connect_network() {
           [this, turn](caf::error& why) { network_failed(turn, why); });
 }
 
-void machine_state::disconnect_network() {
+// `for_good`: there will be no such VM, so its address is free.
+void machine_state::disconnect_network(bool for_good) {
   build_->port.reset();
   const auto turn = ++turn_;
-  actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_,
-             build_->vm.id.str())
+  const auto id = build_->vm.id.str();
+  actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_, id)
       .then(
-          [this, turn] {
+          [this, turn, id, for_good] {
+            if (for_good)
+              actor::tell(self_, room_->network, network::forget_atom::value, id);
             if (turn == turn_)
               finish({});
           },

@@ -75,7 +75,7 @@ private:
   void drop_link();
   void let_go(std::function<void()> then);
   void connect_network();
-  void disconnect_network();
+  void disconnect_network(bool for_good = false);
   void change_network();
   void leave_network();
   void network_failed(std::uint64_t turn, const caf::error& why);

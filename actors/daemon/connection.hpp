@@ -9,8 +9,9 @@
 namespace banger::daemon {
 
 struct connection {
-  bool bridged = false;
-  std::string why_not; ///< for people; empty if nobody wanted a bridge
+  bool bridged = false;  ///< VMs that start come onto the bridge
+  bool attended = false; ///< some do, or are there already
+  std::string why_not;   ///< for people; empty if nobody wanted a bridge
   bridge_name bridge;
   expected<ipv4_net> net;       ///< of the bridge
   std::filesystem::path helper; ///< folder of its sockets; empty: this process does it itself

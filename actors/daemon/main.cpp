@@ -206,7 +206,7 @@ events::events_actor tell_events(house& h, caf::actor_system& system) {
 
 // Never fatal: VMs are reached by their addresses, too.
 void serve_names_of_vms(house& h, const ground& g) {
-  if (!g.connected->bridged)
+  if (!g.connected->attended)
     return;
   dns::responder_options options;
   options.port =
@@ -218,7 +218,7 @@ void serve_names_of_vms(house& h, const ground& g) {
 }
 
 network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
-  if (!g.connected->bridged)
+  if (!g.connected->attended)
     return {};
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,

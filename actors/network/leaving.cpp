@@ -14,11 +14,13 @@ constexpr unsigned most_tries = 20;
 constexpr std::chrono::milliseconds pause{250};
 } // namespace
 
-caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
-  turn_back(vm);
-  auto* goes = leave(op, vm);
+caf::result<void> network_state::detach(const departure& who) {
+  turn_back(who.vm);
+  auto* goes = leave(who.op, who.vm);
   if (goes == nullptr)
-    goes = find_leaver([&](const leaver& l) { return l.vm == vm; });
+    goes = find_leaver([&](const leaver& l) { return l.vm == who.vm; });
+  if (goes == nullptr)
+    goes = leave_elsewhere(who);
   if (goes == nullptr)
     return caf::unit;
   return goes->answers.emplace_back(self_->make_response_promise<void>());
@@ -49,8 +51,26 @@ leaver* network_state::leave(const std::string& op, const std::string& vm) {
     return nullptr;
   if (const auto called = vm_name::parse(found->second.name))
     around_->names.remove(*called);
-  leaving_.push_back({vm, std::move(found->second), {}});
+  auto gone = std::move(found->second);
   guests_.erase(found);
+  return go(op, {vm, std::move(gone), around_->bridge.str(), around_->net->str(), {}});
+}
+
+// Where its record has it, unless one of ours is there.
+leaver* network_state::leave_elsewhere(const departure& who) {
+  elsewhere_.erase(who.vm);
+  const auto net = network_of(who.address);
+  const auto address = ipv4::parse(who.address.substr(0, who.address.find('/')));
+  if (who.bridge.empty() || !net || !address ||
+      std::any_of(guests_.begin(), guests_.end(),
+                  [&](const auto& g) { return g.second.address == *address; }))
+    return nullptr;
+  return go(who.op, {who.vm, {{}, *address}, who.bridge, net->str(), {}});
+}
+
+leaver* network_state::go(const std::string& op, leaver one) {
+  const auto vm = one.vm;
+  leaving_.push_back(std::move(one));
   if (being_withdrawn_.empty())
     withdraw(op);
   return find_leaver([&](const leaver& l) { return l.vm == vm; });
@@ -58,16 +78,17 @@ leaver* network_state::leave(const std::string& op, const std::string& vm) {
 
 // Whoever leaves while others are being withdrawn goes with the next batch.
 void network_state::withdraw(const std::string& op) {
-  const auto count = std::min(leaving_.size(), most_at_once);
-  const auto end = leaving_.begin() + static_cast<std::ptrdiff_t>(count);
-  being_withdrawn_.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(end));
+  const auto place = std::make_pair(leaving_.front().bridge, leaving_.front().network);
+  auto end = leaving_.begin();
+  while (end != leaving_.end() && being_withdrawn_.size() < most_at_once &&
+         place == std::make_pair(end->bridge, end->network))
+    being_withdrawn_.push_back(std::move(*end++));
   leaving_.erase(leaving_.begin(), end);
   withdraw_taps(op, 0);
 }
 
 void network_state::withdraw_taps(const std::string& op, unsigned tries) {
-  auto taps = about<taps_order>(op);
-  taps.present = false;
+  taps_order taps{op, being_withdrawn_.front().bridge, {}, false};
   for (const auto& l : being_withdrawn_)
     taps.names.push_back(tap_of(l.who.address).str());
   say(
@@ -84,12 +105,8 @@ void network_state::withdraw_guests(const std::string& op) {
     if (--*left == 0)
       withdrawn();
   };
-  for (const auto& l : being_withdrawn_) {
-    auto change = about<guest_change>(op);
-    change.guest = order_of(l.who);
-    change.present = false;
-    withdraw_guest(change, 0, one_less);
-  }
+  for (const auto& l : being_withdrawn_)
+    withdraw_guest({op, l.bridge, l.network, order_of(l.who), false}, 0, one_less);
 }
 
 void network_state::withdraw_guest(const guest_change& change, unsigned tries,

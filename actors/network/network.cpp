@@ -15,25 +15,37 @@ void network_state::init(network_actor::pointer self, surroundings around) {
         actor::tell_from_outside(me, work::thunk{[this] { ground_ = false; }});
       });
   self_->link_to(privileged_);
+  settle_known();
   if (!around_->net)
     return;
-  addresses_.emplace(*around_->net);
-  for (const auto& k : around_->known) {
-    const auto address = ipv4::parse(k.address);
-    const auto called = vm_name::parse(k.name);
-    if (!address || !called || addresses_->take(k.vm, *address).value_or(ipv4{}) != *address)
-      continue;
-    if (!k.runs)
-      continue;
-    guests_.emplace(k.vm, guest{k.name, *address, k.nat});
-    around_->names.set(*called, *address, [] {});
-  }
-  around_->known.clear();
   // Those that run have what they need; but the daemon before us may have left more than that.
   if (!guests_.empty())
     lay_ground({}, [](const expected<void>&) {});
   else
     look_around();
+}
+
+// Those that run first: nobody else may have what they have.
+void network_state::settle_known() {
+  if (around_->net)
+    addresses_.emplace(*around_->net);
+  for (const auto& k : around_->known) {
+    if (k.bridge.empty())
+      continue;
+    const auto address = ipv4::parse(k.address);
+    const auto called = vm_name::parse(k.name);
+    if (addresses_ && address && called && k.bridge == around_->bridge.str() &&
+        addresses_->hold(k.vm, *address)) {
+      guests_.emplace(k.vm, guest{k.name, *address, k.nat});
+      around_->names.set(*called, *address, [] {});
+    } else {
+      elsewhere_.emplace(k.vm, k);
+    }
+  }
+  for (const auto& k : around_->known)
+    if (const auto address = ipv4::parse(k.address); addresses_ && k.bridge.empty() && address)
+      addresses_->hold(k.vm, *address);
+  around_->known.clear();
 }
 
 guest_order network_state::order_of(const guest& g) const {
@@ -174,25 +186,67 @@ void network_state::hand_out(const newcomer& one, const lease_ptr& made) {
 
 // -- what changes ---------------------------------------------------------------------------------
 
-caf::result<policy_reply> network_state::set_nat(const std::string& op, const std::string& vm,
-                                                 bool nat) {
+namespace {
+
+failure not_here(const std::string& vm, const std::map<std::string, known_guest>& elsewhere) {
+  const auto found = elsewhere.find(vm);
+  const auto name = found == elsewhere.end() ? vm : found->second.name;
+  const auto bridge = found == elsewhere.end() ? "" : " (" + found->second.bridge + ")";
+  return {errc::unavailable,
+          "cannot change what VM " + name + " may reach while it runs",
+          "it is not on the bridge that this daemon looks after" + bridge,
+          "stop it, then change it",
+          {}};
+}
+
+} // namespace
+
+// The ground first, in case that somebody took it away; if it cannot be laid, the VM may be there
+// all the same.
+caf::result<policy_ptr> network_state::set_nat(const std::string& op, const std::string& vm,
+                                               bool nat) {
   const auto found = guests_.find(vm);
-  if (found == guests_.end() || found->second.nat == nat)
-    return policy_reply{};
-  auto answer = self_->make_response_promise<policy_reply>();
-  auto changed = found->second;
-  changed.nat = nat;
-  auto change = about<guest_change>(op);
-  change.guest = order_of(changed);
-  say(
-      guest_atom::value, change,
-      [this, vm, nat, answer](const policy_reply& policy) mutable {
-        if (const auto now = guests_.find(vm); now != guests_.end())
-          now->second.nat = nat;
-        answer.deliver(policy);
-      },
-      [answer](const failure& why) mutable { answer.deliver(actor::to_error(why)); });
+  if (found == guests_.end()) {
+    const auto other = elsewhere_.find(vm);
+    if (other != elsewhere_.end() && other->second.nat == nat)
+      return policy_ptr();
+    return actor::to_error(not_here(vm, elsewhere_));
+  }
+  if (found->second.nat == nat && !found->second.unsure)
+    return policy_ptr();
+  auto answer = self_->make_response_promise<policy_ptr>();
+  lay_ground(op, [this, op, vm, nat, answer](const expected<void>&) mutable {
+    const auto now = guests_.find(vm);
+    if (now == guests_.end()) {
+      answer.deliver(actor::to_error(not_here(vm, elsewhere_)));
+      return;
+    }
+    auto to = now->second;
+    to.nat = nat;
+    change(op, vm, to, answer);
+  });
   return answer;
+}
+
+void network_state::change(const std::string& op, const std::string& vm, const guest& to,
+                           caf::typed_response_promise<policy_ptr> answer) {
+  auto order = about<guest_change>(op);
+  order.guest = order_of(to);
+  say(
+      guest_atom::value, order,
+      [this, vm, to, answer](const policy_reply& policy) mutable {
+        if (const auto now = guests_.find(vm); now != guests_.end()) {
+          now->second.nat = to.nat;
+          now->second.unsure = false;
+        }
+        answer.deliver(std::make_shared<const policy_reply>(policy));
+      },
+      [this, vm, answer](const failure& why) mutable {
+        ground_ = false;
+        if (const auto now = guests_.find(vm); now != guests_.end())
+          now->second.unsure = true;
+        answer.deliver(actor::to_error(why));
+      });
 }
 
 caf::result<void> network_state::rename(const std::string& vm, const std::string& to) {
@@ -222,7 +276,7 @@ network_actor::behavior_type behavior(network_actor::stateful_pointer<network_st
   s.init(self, std::move(around));
   return {
       [&s](attach_atom, const arrival& who) { return s.attach(who); },
-      [&s](detach_atom, const std::string& op, const std::string& vm) { return s.detach(op, vm); },
+      [&s](detach_atom, const departure& who) { return s.detach(who); },
       [&s](nat_atom, const std::string& op, const std::string& vm, bool nat) {
         return s.set_nat(op, vm, nat);
       },

@@ -17,6 +17,7 @@ struct guest {
   std::string name;
   ipv4 address;
   bool nat = false;
+  bool unsure = false; ///< a change of it failed, nobody knows when
 };
 
 /// One that comes. It is let in as long as nobody has said that it goes again.
@@ -32,6 +33,7 @@ struct newcomer {
 struct leaver {
   std::string vm;
   guest who;
+  std::string bridge, network;
   std::vector<caf::typed_response_promise<void>> answers;
 };
 
@@ -60,15 +62,15 @@ public:
   void init(network_actor::pointer self, surroundings around);
 
   caf::result<lease_ptr> attach(const arrival& who);
-  caf::result<void> detach(const std::string& op, const std::string& vm);
-  caf::result<messages::policy_reply> set_nat(const std::string& op, const std::string& vm,
-                                              bool nat);
+  caf::result<void> detach(const departure& who);
+  caf::result<policy_ptr> set_nat(const std::string& op, const std::string& vm, bool nat);
   caf::result<void> rename(const std::string& vm, const std::string& to);
   void forget(const std::string& vm);
 
 private:
   using then = std::function<void(const expected<void>&)>;
 
+  void settle_known();
   void look_around();
   messages::network_sweep strangers(const messages::network_inventory& found) const;
   void sweep_ground(const std::string& op, const std::function<void()>& next);
@@ -86,6 +88,8 @@ private:
   void turn_back(const std::string& vm);
   leaver* find_leaver(const std::function<bool(const leaver&)>& is_it);
   leaver* leave(const std::string& op, const std::string& vm);
+  leaver* leave_elsewhere(const departure& who);
+  leaver* go(const std::string& op, leaver one);
   void withdraw(const std::string& op);
   void withdraw_taps(const std::string& op, unsigned tries);
   void withdraw_guests(const std::string& op);
@@ -94,6 +98,8 @@ private:
   void not_tidied(const failure& why, unsigned tries, std::function<void()> again,
                   const std::function<void()>& give_up);
   void withdrawn();
+  void change(const std::string& op, const std::string& vm, const guest& to,
+              caf::typed_response_promise<policy_ptr> answer);
   messages::guest_order order_of(const guest& g) const;
   template <class Order>
   Order about(const std::string& op) const;
@@ -109,7 +115,8 @@ private:
   std::map<std::string, guest> guests_;           ///< on the bridge now, by VM
   std::map<std::string, std::uint64_t> arriving_; ///< visits without an answer, by VM
   std::uint64_t last_visit_ = 0;
-  std::vector<newcomer> returning_; ///< until what had their address is gone
+  std::map<std::string, known_guest> elsewhere_; ///< run, and not where this one can see to them
+  std::vector<newcomer> returning_;              ///< until what had their address is gone
   std::vector<leaver> leaving_, being_withdrawn_;
 
   std::deque<std::function<void()>> orders_; ///< until it is their turn

@@ -78,6 +78,7 @@ private:
   void disconnect_network(bool for_good = false);
   void change_network();
   void leave_network();
+  network::departure departure() const;
   void network_failed(std::uint64_t turn, const caf::error& why);
   expected<void> take_over();
   void doubt();

@@ -51,3 +51,31 @@ TEST_CASE_METHOD(on_bridge, "a create that fails gives its address back, a start
   undo(step("connect", vm::verb::start, heron));
   CHECK(refusal("beaver").code == errc::busy);
 }
+
+TEST_CASE_METHOD(on_bridge, "a rename keeps what is in the way of the VM's NAT") {
+  enter();
+  auto otter = some_vm("otter", vm::state::running);
+  otter.wanted.nat = true;
+  otter = act(step("connect", vm::verb::start, otter));
+  CHECK(otter.machine.in_the_way == "a wall");
+  otter.name = *vm_name::parse("beaver");
+  CHECK(act(step("network", vm::verb::set, otter)).machine.in_the_way == "a wall");
+  otter.wanted.nat = false;
+  n.wall.clear();
+  CHECK(act(step("network", vm::verb::set, otter)).machine.in_the_way.empty());
+}
+
+TEST_CASE_METHOD(on_bridge, "one whose place only its record knows is taken off by that") {
+  open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
+  room.network = network;
+  room.workers = room.readers = &*hands;
+  machine = another();
+  auto otter = some_vm("otter", vm::state::running);
+  otter.machine.bridge = "br-fc";
+  otter.machine.address = "10.213.0.7/20";
+  act(step("disconnect", vm::verb::stop, otter));
+  CHECK(told().empty()); // it does not run
+  otter.machine.process.pid = 4711;
+  act(step("disconnect", vm::verb::stop, otter));
+  CHECK(told() == words{"close tap-fc-0ad50007", "expel 10.213.0.7"});
+}

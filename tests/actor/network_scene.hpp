@@ -12,6 +12,8 @@ using words = std::vector<std::string>;
 struct notebook {
   words orders;
   std::vector<guest_order> policy; ///< of the last one
+  words wall{"a wall"};            ///< in the way of NAT
+  std::string bridge, network;     ///< of the last change of a guest
   network_inventory found;         ///< in the kernel
   network_sweep kept;              ///< of the last sweep
   std::string breaks_at;           ///< an order that fails
@@ -68,9 +70,11 @@ inline held_helper::behavior_type helper(held_helper::stateful_pointer<helper_do
         return respond<policy_reply>(self, n, "policy", policy_reply{});
       },
       [=](guest_atom, const guest_change& o) {
+        n->bridge = o.bridge;
+        n->network = o.network;
         const auto what = std::string(present(o.present, "admit ", "expel ")) + o.guest.address +
                           (o.guest.nat ? " nat" : "");
-        return respond<policy_reply>(self, n, what, policy_reply{{"a wall"}});
+        return respond<policy_reply>(self, n, what, policy_reply{n->wall});
       },
       [=](resolver_atom, const resolver_order& o) {
         return respond<void>(self, n, o.present ? "resolver " + o.server : "no resolver", {});
@@ -147,8 +151,23 @@ struct bridged : stage {
     come(vm);
     return hear_refusal();
   }
-  void detach(const std::string& vm) {
-    client->send(network, network::detach_atom::value, std::string("op-2"), vm);
+  void detach(const std::string& vm, const std::string& bridge = {},
+              const std::string& address = {}) {
+    client->send(network, network::detach_atom::value,
+                 network::departure{"op-2", vm, bridge, address});
+  }
+  network::policy_ptr set_nat(const std::string& vm, bool nat) {
+    return ask<network::policy_ptr>(network, network::nat_atom::value, std::string("op-3"), vm,
+                                    nat);
+  }
+  failure nat_refusal(const std::string& vm, bool nat) {
+    failure why{errc::none, {}, {}, {}, {}};
+    client->send(network, network::nat_atom::value, std::string("op-3"), vm, nat);
+    scheduler.run();
+    client->receive([](const network::policy_ptr&) { FAIL("it was changed"); },
+                    [&](const caf::error& e) { why = actor::from_error(e); },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+    return why;
   }
   void forget(const std::string& vm) {
     client->send(network, network::forget_atom::value, vm);

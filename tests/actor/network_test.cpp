@@ -70,7 +70,7 @@ TEST_CASE_METHOD(bridged,
 TEST_CASE_METHOD(bridged, "a network that is in somebody's way is told with each VM") {
   open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
   CHECK(refusal("otter").code == errc::bad_request);
-  say(network::detach_atom::value, std::string("op-2"), std::string("otter"));
+  say(network::detach_atom::value, network::departure{"op-2", "otter", {}, {}});
 }
 
 TEST_CASE_METHOD(bridged, "a helper that dies with an order under way fails it at once") {
@@ -128,8 +128,8 @@ TEST_CASE_METHOD(
 }
 
 TEST_CASE_METHOD(bridged, "after a restart of the daemon those who run are who is let through") {
-  known = {{"otter", "otter", "10.213.0.7", true, true},
-           {"heron", "heron", "10.213.0.8", false, false}};
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"},
+           {"heron", "heron", "10.213.0.8", false, {}}};
   open();
   REQUIRE(n.policy.size() == 1);
   CHECK(n.policy.front().address == "10.213.0.7");
@@ -145,7 +145,7 @@ TEST_CASE_METHOD(bridged,
                    {"br-fc-dev", "bridge", "", 4, true, {}},
                    {"tap-fc-left", "tun", "br-fc", 5, true, {}},
                    {"tap-fc-other", "tun", "br-fc-dev", 6, true, {}}};
-  known = {{"otter", "otter", "10.213.0.7", false, true}};
+  known = {{"otter", "otter", "10.213.0.7", false, "br-fc"}};
   open();
   CHECK(n.kept.bridges == words{"br-fc", "br-fc-dev"});
   CHECK(n.kept.taps == words{"tap-fc-0ad50007", "tap-fc-other"});
@@ -161,10 +161,86 @@ TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {
   open();
   attach("otter");
   told();
-  const auto policy = ask<policy_reply>(network, network::nat_atom::value, std::string("op-3"),
-                                        std::string("otter"), true);
-  CHECK(policy.obstacles == words{"a wall"});
+  CHECK(set_nat("otter", true)->obstacles == words{"a wall"});
   CHECK(told() == words{"admit 10.213.0.2 nat"});
   say(network::rename_atom::value, std::string("otter"), std::string("beaver"));
   CHECK(names == std::map<std::string, std::string>{{"beaver", "10.213.0.2"}});
+  CHECK(set_nat("otter", true) == nullptr); // as it was, and what is in its way, too
+  CHECK(told().empty());
+}
+
+TEST_CASE_METHOD(bridged, "a change of NAT that failed is said again when it is taken back") {
+  open();
+  attach("otter");
+  n.breaks_at = "admit";
+  n.breaks_with = errc::operation_failed;
+  n.times = 1;
+  CHECK(nat_refusal("otter", true).code == errc::operation_failed);
+  told();
+  CHECK(set_nat("otter", false) != nullptr);
+  CHECK(told().back() == "admit 10.213.0.2");
+  CHECK(set_nat("otter", false) == nullptr);
+}
+
+TEST_CASE_METHOD(bridged, "NAT changes where the ground cannot be laid, and mends one that can") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"}};
+  n.breaks_at = "bridge";
+  n.breaks_with = errc::already_exists;
+  open();
+  told();
+  CHECK(set_nat("otter", false) != nullptr);
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "admit 10.213.0.7"});
+  n.breaks_at.clear();
+  CHECK(set_nat("otter", true) != nullptr);
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "policy", "resolver 127.0.0.1:42069",
+                        "admit 10.213.0.7 nat"});
+}
+
+TEST_CASE_METHOD(bridged, "a VM that runs has its address before those that rest") {
+  known = {{"heron", "heron", "10.213.0.2", false, {}},
+           {"stoat", "stoat", "10.99.0.2", false, {}}, // of another network, once
+           {"otter", "otter", "10.213.0.2", false, "br-fc"}};
+  open();
+  CHECK(names == std::map<std::string, std::string>{{"otter", "10.213.0.2"}});
+  CHECK(attach("heron", "10.213.0.2")->address == "10.213.0.3/20");
+}
+
+TEST_CASE_METHOD(bridged,
+                 "of a VM on another bridge nothing is changed, and it is taken off there") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc-old"}};
+  open(*ipv4_net::parse("10.214.0.0/20"));
+  told();
+  const auto refused = nat_refusal("otter", false);
+  CHECK(refused.code == errc::unavailable);
+  CHECK(refused.what.find("VM otter") != std::string::npos);
+  CHECK(refused.why.find("br-fc-old") != std::string::npos);
+  CHECK_FALSE(refused.remedy.empty());
+  CHECK(set_nat("otter", true) == nullptr); // of a rename
+  CHECK(nat_refusal("nobody", false).code == errc::unavailable);
+  CHECK(told().empty());
+  detach("otter", "br-fc-old", "10.213.0.7/20");
+  scheduler.run();
+  hear_done();
+  CHECK(told() == words{"close tap-fc-0ad50007", "expel 10.213.0.7"});
+  CHECK(n.bridge == "br-fc-old");
+  CHECK(n.network == "10.213.0.0/20");
+}
+
+TEST_CASE_METHOD(bridged, "a daemon without a network takes off the bridge who stops") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"}};
+  open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
+  CHECK(nat_refusal("otter", false).code == errc::unavailable);
+  detach("otter", "br-fc", "10.213.0.7/20");
+  scheduler.run();
+  hear_done();
+  CHECK(told() == words{"close tap-fc-0ad50007", "expel 10.213.0.7"});
+}
+
+TEST_CASE_METHOD(bridged, "a place that somebody else has by now is not taken from him") {
+  open();
+  attach("otter", "10.213.0.7");
+  told();
+  say(network::detach_atom::value, network::departure{"op-2", "heron", "br-fc", "10.213.0.7/20"});
+  say(network::detach_atom::value, network::departure{"op-2", "heron", {}, {}});
+  CHECK(told().empty());
 }

@@ -139,4 +139,18 @@ network::name_service name_service_of(dns::responder* names) {
           names->port() < least_routed ? "" : "127.0.0.1:" + std::to_string(names->port())};
 }
 
+// A helper that is slow or away does not keep us: the next daemon waits a little longer for our
+// lock.
+void part_from_network(const network::network_actor& network, caf::actor_system& system) {
+  constexpr std::chrono::seconds patience{2};
+  if (!network)
+    return;
+  caf::scoped_actor self{system};
+  self->request(network, patience, network::part_atom::value)
+      .receive([] {},
+               [](const caf::error& why) {
+                 log::failed({}, "bridge_not_removed", actor::from_error(why));
+               });
+}
+
 } // namespace banger::daemon

@@ -34,4 +34,7 @@ privileged::line line_of(const connection& c, caf::actor_system& system,
 /// Names are answered by `names`, if there is one.
 network::name_service name_service_of(dns::responder* names);
 
+/// The daemon ends: what it has on the host that nobody needs goes, as far as that takes 2 s.
+void part_from_network(const network::network_actor& network, caf::actor_system& system);
+
 } // namespace banger::daemon

@@ -371,12 +371,13 @@ int serve(options o, const unique_fd& signals) {
             {{"version", this_build().version}, {"hypervisor", g->found.hypervisor}});
   announce(o, "ready");
   self->receive([](leave_atom) {});
-  // Everything that lasts is committed by now, and VMs do not need us: the sockets and the locks
-  // go, then the process ends at once, without taking the actors apart.
+  // Everything that lasts is committed by now, and VMs do not need us: the sockets, the bridge that
+  // nobody is on and the locks go, then the process ends at once, without taking the actors apart.
   watch.reset();
   log::info({}, "left");
   { const auto closing = std::move(*server); }
   close_sockets(h);
+  part_from_network(h.room.network, system);
   g->state_lock.reset();
   std::fflush(nullptr);
   ::_exit(0);

@@ -136,11 +136,56 @@ void network_state::withdrawn() {
       actor::done(who);
   if (!leaving_.empty())
     withdraw({});
+  else if (parting_)
+    part_from_names();
   for (const auto& one : std::exchange(returning_, {}))
     if (find_leaver([&](const leaver& l) { return l.who.address == one.address; }) != nullptr)
       returning_.push_back(one);
     else
       settle_in(one);
+}
+
+// -- the daemon goes ------------------------------------------------------------------------------
+
+caf::result<void> network_state::part() {
+  const auto answer = self_->make_response_promise<void>();
+  parting_ = answer;
+  if (being_withdrawn_.empty())
+    part_from_names();
+  return answer;
+}
+
+// Any program of this host could answer in our place.
+void network_state::part_from_names() {
+  if (!ours_)
+    return parted();
+  auto names = about<resolver_order>({});
+  names.present = false;
+  say(
+      resolver_atom::value, names, [this] { part_from_bridge(); },
+      [this](const failure& why) {
+        log::failed({}, "names_not_taken_back", why);
+        part_from_bridge();
+      });
+}
+
+// The rules go with it, also those in the chains of others.
+void network_state::part_from_bridge() {
+  if (!guests_.empty())
+    return parted();
+  auto bridge = about<bridge_order>({});
+  bridge.present = false;
+  say(
+      bridge_atom::value, bridge, [this] { parted(); },
+      [this](const failure& why) {
+        log::failed({}, "bridge_not_removed", why);
+        parted();
+      });
+}
+
+void network_state::parted() {
+  if (const auto answer = std::exchange(parting_, std::nullopt))
+    actor::done(*answer);
 }
 
 } // namespace banger::network

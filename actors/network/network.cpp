@@ -282,6 +282,7 @@ network_actor::behavior_type behavior(network_actor::stateful_pointer<network_st
       },
       [&s](rename_atom, const std::string& vm, const std::string& to) { return s.rename(vm, to); },
       [&s](forget_atom, const std::string& vm) { s.forget(vm); },
+      [&s](part_atom) { return s.part(); },
       [](const work::thunk& t) { t.run(); },
   };
 }

@@ -51,6 +51,7 @@ using detach_atom = caf::atom_constant<caf::atom("netdetach")>;
 using nat_atom = caf::atom_constant<caf::atom("netnat")>;
 using rename_atom = caf::atom_constant<caf::atom("netname")>;
 using forget_atom = caf::atom_constant<caf::atom("netforget")>;
+using part_atom = caf::atom_constant<caf::atom("netpart")>;
 
 } // namespace banger::network
 
@@ -74,7 +75,10 @@ using network_actor = caf::typed_actor<
     /// VM, its new name.
     caf::replies_to<rename_atom, std::string, std::string>::with<void>,
     /// Its address is free again.
-    caf::reacts_to<forget_atom, std::string>, caf::reacts_to<work::thunk>>;
+    caf::reacts_to<forget_atom, std::string>,
+    /// The daemon ends: nobody answers for names any more, and if no VM is on the bridge, that and
+    /// its rules go. Never fails.
+    caf::replies_to<part_atom>::with<void>, caf::reacts_to<work::thunk>>;
 
 /// Answers for names. All calls come from the actor; `done` may come from any thread.
 struct name_service {

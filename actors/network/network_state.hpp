@@ -66,6 +66,7 @@ public:
   caf::result<policy_ptr> set_nat(const std::string& op, const std::string& vm, bool nat);
   caf::result<void> rename(const std::string& vm, const std::string& to);
   void forget(const std::string& vm);
+  caf::result<void> part();
 
 private:
   using then = std::function<void(const expected<void>&)>;
@@ -100,6 +101,9 @@ private:
   void withdrawn();
   void change(const std::string& op, const std::string& vm, const guest& to,
               caf::typed_response_promise<policy_ptr> answer);
+  void part_from_names();
+  void part_from_bridge();
+  void parted();
   messages::guest_order order_of(const guest& g) const;
   template <class Order>
   Order about(const std::string& op) const;
@@ -122,6 +126,8 @@ private:
   std::deque<std::function<void()>> orders_; ///< until it is their turn
   std::size_t under_way_ = 0;
 
+  std::optional<caf::typed_response_promise<void>> parting_;
+  bool ours_ = false;         ///< the bridge, since it was made or found as we would make it
   bool swept_ = false;        ///< of what a daemon before us left
   bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
   std::vector<then> waiting_; ///< until they are

@@ -160,3 +160,67 @@ TEST_CASE_METHOD(bridged, "what a busy helper did not take away is taken away la
   }
   hear_done();
 }
+
+TEST_CASE_METHOD(bridged, "a daemon that ends takes names back, and the bridge that nobody is on") {
+  open();
+  attach("otter");
+  told();
+  say(network::part_atom::value);
+  CHECK(told() == words{"no resolver"});
+  detach("otter");
+  scheduler.run();
+  hear_done();
+  told();
+  say(network::part_atom::value);
+  CHECK(told() == words{"no resolver", "no bridge br-fc"});
+}
+
+TEST_CASE_METHOD(bridged, "a daemon that ends waits for those who leave") {
+  open();
+  attach("otter");
+  attach("heron");
+  n.holds = {"close"};
+  detach("otter");
+  detach("heron");
+  scheduler.run();
+  told();
+  client->send(network, network::part_atom::value);
+  scheduler.run();
+  CHECK(told().empty());
+  let_go();
+  let_go();
+  CHECK(told() == words{"expel 10.213.0.2", "close tap-fc-0ad50003", "expel 10.213.0.3",
+                        "no resolver", "no bridge br-fc"});
+}
+
+TEST_CASE_METHOD(bridged, "a daemon that made nothing, or has no helper, ends at once") {
+  open();
+  say(network::part_atom::value);
+  CHECK(told().empty());
+  attach("otter");
+  detach("otter");
+  scheduler.run();
+  hear_done();
+  caf::anon_send_exit(root_helper, caf::exit_reason::kill);
+  scheduler.run();
+  away = failure{errc::unavailable, "the root helper does not run", "", "start it", ""};
+  say(network::part_atom::value);
+}
+
+TEST_CASE_METHOD(bridged, "a bridge of somebody else stays when the daemon ends") {
+  n.found.links = {{"br-fc", "bridge", "", 3, true, {}}};
+  n.breaks_at = "bridge";
+  n.breaks_with = errc::already_exists;
+  open();
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20"});
+  say(network::part_atom::value);
+  CHECK(told().empty());
+}
+
+TEST_CASE_METHOD(bridged, "where the port for names is taken, nobody is sent there any more") {
+  name_server.clear();
+  open();
+  attach("otter");
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "policy", "no resolver", "admit 10.213.0.2",
+                        "open tap-fc-0ad50002"});
+}

@@ -130,3 +130,41 @@ TEST_CASE("a VM that goes off by itself leaves nothing on the bridge",
   CHECK(s.taps() == 0);
   u.good({"vm", "delete", "a"});
 }
+
+TEST_CASE("the last VM and the daemon gone, nothing of the bridge is left, nor in Docker's chain",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  for (const std::string made :
+       {"add table ip filter",
+        "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }",
+        "add chain ip filter DOCKER-USER"})
+    REQUIRE(s.host({"nft", made}).status == 0);
+  const auto docker = [&] {
+    return s.host({"nft", "list", "chain", "ip", "filter", "DOCKER-USER"}).out;
+  };
+  const words create{"vm", "create", "--image", "tiny", "--name", "a", "--nat"};
+  u.good(create);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"daemon", "stop"}); // one that has VMs on it stays
+  CHECK(s.taps() == 1);
+  CHECK(s.elements("nat") == 1);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"vm", "stop", "a"});
+  u.good({"daemon", "stop"});
+  CHECK(s.left() == words{});
+  CHECK_THAT(docker(), Contains("DOCKER-USER"));
+  u.good({"vm", "start", "a"});
+  CHECK(s.elements("nat") == 1);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"vm", "delete", "a"});
+  // One that has nothing to do any more goes by itself, in order, too.
+  u.env["BANGER_IDLE_EXIT"] = "1";
+  u.good({"daemon", "stop"});
+  u.good(create);
+  u.good({"vm", "delete", "a"});
+  CHECK(u.eventually([&] { return s.left().empty(); }));
+}

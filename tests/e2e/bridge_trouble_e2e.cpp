@@ -184,6 +184,9 @@ TEST_CASE("VMs that run keep their place on the bridge, whatever the configurati
   CHECK(s.elements("guests") == 0);
   CHECK(s.elements("nat") == 0);
   CHECK(s.taps() == 0);
+  u.good({"vm", "delete", "a", "b"});
+  u.good({"daemon", "stop"});
+  CHECK(s.left() == words{});
 }
 
 TEST_CASE("a daemon that starts without a helper changes nothing of VMs on the bridge, and says so",

@@ -3,6 +3,7 @@
 #include "actors/log/log.hpp"
 #include "privhelper/net/links.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <unistd.h>
@@ -13,11 +14,29 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Of the VMs that run on it: a bridge has one, and they cannot be given another.
+std::optional<ipv4_net> network_in_use(const bridge_name& bridge,
+                                       const std::vector<vms::found_vm>& found) {
+  for (const auto& f : found)
+    if (f.record.machine.process.pid != 0 && f.record.machine.bridge == bridge.str())
+      if (const auto net = network::network_of(f.record.machine.address))
+        return net;
+  return std::nullopt;
+}
+
 expected<ipv4_net> find_network(const config::settings& settings, const bridge_name& bridge,
-                                const std::vector<network::known_guest>& known) {
+                                const std::vector<network::known_guest>& known,
+                                const std::optional<ipv4_net>& in_use) {
   std::optional<ipv4_net> wished;
   if (settings.network.subnet)
     wished = *ipv4_net::parse(*settings.network.subnet); // it was checked when it was read
+  if (in_use && wished && *wished != *in_use)
+    log::warn(
+        {}, "network_kept",
+        {{"text", "VMs run on " + bridge.str() + " in " + in_use->str() +
+                      "; network.subnet counts from the first daemon that finds none there"}});
+  if (in_use)
+    return *in_use;
   auto links = net::links::open();
   if (!links)
     return tl::unexpected(links.error());
@@ -38,7 +57,7 @@ std::vector<network::known_guest> known_guests(const std::vector<vms::found_vm>&
     const auto& m = r.machine;
     if (!m.address.empty())
       known.push_back({r.id.str(), r.name.str(), m.address.substr(0, m.address.find('/')),
-                       r.wanted.nat, m.process.pid != 0 && !m.bridge.empty()});
+                       r.wanted.nat, m.process.pid != 0 ? m.bridge : ""});
   }
   return known;
 }
@@ -50,26 +69,26 @@ connection choose_connection(const config::settings& settings,
   const auto& wanted = settings.network;
   const auto bridge = *bridge_name::parse(wanted.bridge.value_or(std::string(bridge_prefix)));
   connection c{false,
+               false,
                {},
                bridge,
                fail(errc::unavailable, "VMs have no bridge here"),
                wanted.helper.value_or(config::builtin_helper),
                known_guests(found)};
   const auto mode = wanted.mode.value_or("auto");
-  if (mode == "user")
-    return c;
   std::error_code none;
   const bool helped = fs::exists(c.helper / "network.sock", none);
-  if (mode == "auto" && !helped) {
+  c.bridged = mode == "bridge" || (mode == "auto" && helped);
+  if (mode == "auto" && !helped)
     c.why_not = "no root helper serves in " + c.helper.string();
-    return c;
-  }
   // Root does it alone only where it was told to: its network is the whole machine's.
-  if (!helped && ::geteuid() == 0)
+  if (mode == "bridge" && !helped && ::geteuid() == 0)
     c.helper.clear();
-  c.bridged = true;
-  c.net = find_network(settings, bridge, c.known);
-  if (!c.net)
+  c.attended = c.bridged || std::any_of(c.known.begin(), c.known.end(),
+                                        [](const auto& g) { return !g.bridge.empty(); });
+  if (c.attended)
+    c.net = find_network(settings, bridge, c.known, network_in_use(bridge, found));
+  if (c.attended && !c.net)
     log::failed({}, "no_network", c.net.error());
   return c;
 }
@@ -118,6 +137,20 @@ network::name_service name_service_of(dns::responder* names) {
           },
           [names](const vm_name& name) { names->remove(name); },
           names->port() < least_routed ? "" : "127.0.0.1:" + std::to_string(names->port())};
+}
+
+// A helper that is slow or away does not keep us: the next daemon waits a little longer for our
+// lock.
+void part_from_network(const network::network_actor& network, caf::actor_system& system) {
+  constexpr std::chrono::seconds patience{2};
+  if (!network)
+    return;
+  caf::scoped_actor self{system};
+  self->request(network, patience, network::part_atom::value)
+      .receive([] {},
+               [](const caf::error& why) {
+                 log::failed({}, "bridge_not_removed", actor::from_error(why));
+               });
 }
 
 } // namespace banger::daemon

@@ -9,8 +9,9 @@
 namespace banger::daemon {
 
 struct connection {
-  bool bridged = false;
-  std::string why_not; ///< for people; empty if nobody wanted a bridge
+  bool bridged = false;  ///< VMs that start come onto the bridge
+  bool attended = false; ///< some do, or are there already
+  std::string why_not;   ///< for people; empty if nobody wanted a bridge
   bridge_name bridge;
   expected<ipv4_net> net;       ///< of the bridge
   std::filesystem::path helper; ///< folder of its sockets; empty: this process does it itself
@@ -32,5 +33,8 @@ privileged::line line_of(const connection& c, caf::actor_system& system,
 
 /// Names are answered by `names`, if there is one.
 network::name_service name_service_of(dns::responder* names);
+
+/// The daemon ends: what it has on the host that nobody needs goes, as far as that takes 2 s.
+void part_from_network(const network::network_actor& network, caf::actor_system& system);
 
 } // namespace banger::daemon

@@ -206,7 +206,7 @@ events::events_actor tell_events(house& h, caf::actor_system& system) {
 
 // Never fatal: VMs are reached by their addresses, too.
 void serve_names_of_vms(house& h, const ground& g) {
-  if (!g.connected->bridged)
+  if (!g.connected->attended)
     return;
   dns::responder_options options;
   options.port =
@@ -218,7 +218,7 @@ void serve_names_of_vms(house& h, const ground& g) {
 }
 
 network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
-  if (!g.connected->bridged)
+  if (!g.connected->attended)
     return {};
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,
@@ -371,12 +371,13 @@ int serve(options o, const unique_fd& signals) {
             {{"version", this_build().version}, {"hypervisor", g->found.hypervisor}});
   announce(o, "ready");
   self->receive([](leave_atom) {});
-  // Everything that lasts is committed by now, and VMs do not need us: the sockets and the locks
-  // go, then the process ends at once, without taking the actors apart.
+  // Everything that lasts is committed by now, and VMs do not need us: the sockets, the bridge that
+  // nobody is on and the locks go, then the process ends at once, without taking the actors apart.
   watch.reset();
   log::info({}, "left");
   { const auto closing = std::move(*server); }
   close_sockets(h);
+  part_from_network(h.room.network, system);
   g->state_lock.reset();
   std::fflush(nullptr);
   ::_exit(0);

@@ -73,14 +73,17 @@ void network_state::ground_step(const std::string& op) {
         [this, op](const policy_reply&) { sweep_ground(op, [this, op] { route_names(op); }); },
         failed);
   };
-  say(bridge_atom::value, about<bridge_order>(op), policy, failed);
+  const auto made = [this, policy] {
+    ours_ = true;
+    policy();
+  };
+  say(bridge_atom::value, about<bridge_order>(op), made, failed);
 }
 
 void network_state::route_names(const std::string& op) {
-  if (around_->names.server.empty())
-    return ground_laid({});
   auto order = about<resolver_order>(op);
   order.server = around_->names.server;
+  order.present = !order.server.empty(); // else somebody else has the port that it was sent to
   say(
       resolver_atom::value, order, [this] { ground_laid({}); },
       [this](const failure& why) { // names are a comfort, not a condition

@@ -6,10 +6,6 @@ namespace banger::network {
 
 using namespace messages;
 
-namespace {
-constexpr std::size_t most_at_once = 64; ///< taps in one order
-} // namespace
-
 void network_state::init(network_actor::pointer self, surroundings around) {
   self_ = self;
   around_ = std::move(around);
@@ -19,20 +15,9 @@ void network_state::init(network_actor::pointer self, surroundings around) {
         actor::tell_from_outside(me, work::thunk{[this] { ground_ = false; }});
       });
   self_->link_to(privileged_);
+  settle_known();
   if (!around_->net)
     return;
-  addresses_.emplace(*around_->net);
-  for (const auto& k : around_->known) {
-    const auto address = ipv4::parse(k.address);
-    const auto called = vm_name::parse(k.name);
-    if (!address || !called || addresses_->take(k.vm, *address).value_or(ipv4{}) != *address)
-      continue;
-    if (!k.runs)
-      continue;
-    guests_.emplace(k.vm, guest{k.name, *address, k.nat});
-    around_->names.set(*called, *address, [] {});
-  }
-  around_->known.clear();
   // Those that run have what they need; but the daemon before us may have left more than that.
   if (!guests_.empty())
     lay_ground({}, [](const expected<void>&) {});
@@ -40,12 +25,54 @@ void network_state::init(network_actor::pointer self, surroundings around) {
     look_around();
 }
 
+// Those that run first: nobody else may have what they have.
+void network_state::settle_known() {
+  if (around_->net)
+    addresses_.emplace(*around_->net);
+  for (const auto& k : around_->known) {
+    if (k.bridge.empty())
+      continue;
+    const auto address = ipv4::parse(k.address);
+    const auto called = vm_name::parse(k.name);
+    if (addresses_ && address && called && k.bridge == around_->bridge.str() &&
+        addresses_->hold(k.vm, *address)) {
+      guests_.emplace(k.vm, guest{k.name, *address, k.nat});
+      around_->names.set(*called, *address, [] {});
+    } else {
+      elsewhere_.emplace(k.vm, k);
+    }
+  }
+  for (const auto& k : around_->known)
+    if (const auto address = ipv4::parse(k.address); addresses_ && k.bridge.empty() && address)
+      addresses_->hold(k.vm, *address);
+  around_->known.clear();
+}
+
 guest_order network_state::order_of(const guest& g) const {
   return {tap_of(g.address).str(), mac_address::of(g.address).str(), g.address.str(), g.nat};
 }
 
+// More at once than the helper has room for would fail, though nothing is wrong with them.
+void network_state::in_turn(std::function<void()> order) {
+  if (under_way_ == most_under_way)
+    return orders_.push_back(std::move(order));
+  ++under_way_;
+  order();
+}
+
+void network_state::heard() {
+  if (orders_.empty()) {
+    --under_way_;
+    return;
+  }
+  const auto next = std::move(orders_.front());
+  orders_.pop_front();
+  next();
+}
+
 // -- who comes ------------------------------------------------------------------------------------
 
+// Whoever had the address before must be gone: what takes it away knows it by nothing else.
 caf::result<lease_ptr> network_state::attach(const arrival& who) {
   if (!around_->net)
     return actor::to_error(around_->net.error());
@@ -53,13 +80,19 @@ caf::result<lease_ptr> network_state::attach(const arrival& who) {
   const auto address = addresses_->take(who.vm, before ? std::optional(*before) : std::nullopt);
   if (!address)
     return actor::to_error(address.error());
-  auto answer = self_->make_response_promise<lease_ptr>();
-  settle_in({who, *address, answer});
-  return answer;
+  const newcomer one{who, *address, self_->make_response_promise<lease_ptr>(), ++last_visit_};
+  arriving_[who.vm] = one.visit;
+  if (find_leaver([&](const leaver& l) { return l.who.address == one.address; }) != nullptr)
+    returning_.push_back(one);
+  else
+    settle_in(one);
+  return one.answer;
 }
 
 void network_state::settle_in(const newcomer& one) {
-  lay_ground(one.who.op, [this, one](const expected<void>& ready) mutable {
+  lay_ground(one.who.op, [this, one](const expected<void>& ready) {
+    if (turned_back(one))
+      return;
     if (ready)
       admit(one);
     else
@@ -67,12 +100,27 @@ void network_state::settle_in(const newcomer& one) {
   });
 }
 
+void network_state::answer(const newcomer& one, expected<lease_ptr> outcome) {
+  if (const auto at = arriving_.find(one.who.vm); at != arriving_.end() && at->second == one.visit)
+    arriving_.erase(at);
+  actor::settle(one.answer, std::move(outcome));
+}
+
+// It went again while it came. What it had got by then, its leaving takes away.
+bool network_state::turned_back(const newcomer& one) {
+  const auto at = arriving_.find(one.who.vm);
+  if (at != arriving_.end() && at->second == one.visit)
+    return false;
+  answer(one, fail(errc::cancelled, "VM " + one.who.name + " was taken off the bridge",
+                   "while it was being connected to it"));
+  return true;
+}
+
 // Somebody took our tables or our bridge away: they are made again, once.
 void network_state::not_admitted(newcomer one, const failure& why) {
   if (why.code != errc::not_found || std::exchange(one.again, true)) {
-    leave(one.who.op, one.who.vm, {});
-    one.answer.deliver(actor::to_error(why));
-    return;
+    leave(one.who.op, one.who.vm);
+    return answer(one, tl::unexpected(why));
   }
   log::warn({.op = one.who.op}, "network_made_again", {{"text", describe(why)}});
   guests_.erase(one.who.vm);
@@ -86,8 +134,15 @@ void network_state::admit(const newcomer& one) {
   auto change = about<guest_change>(one.who.op);
   change.guest = order_of(g);
   say(
-      guest_atom::value, change, [this, one](const policy_reply& policy) { open_tap(one, policy); },
-      [this, one](const failure& why) { not_admitted(one, why); });
+      guest_atom::value, change,
+      [this, one](const policy_reply& policy) {
+        if (!turned_back(one))
+          open_tap(one, policy);
+      },
+      [this, one](const failure& why) {
+        if (!turned_back(one))
+          not_admitted(one, why);
+      });
 }
 
 void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
@@ -104,118 +159,94 @@ void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
   say(
       taps_atom::value, order,
       [this, one, made](const privileged::open_taps_ptr& taps) {
+        if (turned_back(one))
+          return;
         made->device = taps->front();
-        hand_out(one.who, made, one.answer);
+        hand_out(one, made);
       },
-      [this, one](const failure& why) { not_admitted(one, why); });
+      [this, one](const failure& why) {
+        if (!turned_back(one))
+          not_admitted(one, why);
+      });
 }
 
 // A VM that is reported running can be reached by its name.
-void network_state::hand_out(const arrival& who, lease_ptr made, promise answer) {
-  const auto called = vm_name::parse(who.name);
-  const auto found = guests_.find(who.vm);
-  if (!called || found == guests_.end()) {
-    answer.deliver(std::move(made));
-    return;
-  }
+void network_state::hand_out(const newcomer& one, const lease_ptr& made) {
+  const auto called = vm_name::parse(one.who.name);
+  if (!called)
+    return answer(one, made);
   const network_actor me = self_;
-  around_->names.set(*called, found->second.address,
-                     [me, made = std::move(made), answer]() mutable {
-                       actor::tell_from_outside(
-                           me, work::thunk{[made, answer]() mutable { answer.deliver(made); }});
-                     });
-}
-
-// -- who goes -------------------------------------------------------------------------------------
-
-caf::result<void> network_state::detach(const std::string& op, const std::string& vm) {
-  if (guests_.count(vm) == 0)
-    return caf::unit;
-  auto answer = self_->make_response_promise<void>();
-  leave(op, vm, answer);
-  return answer;
-}
-
-void network_state::leave(const std::string& op, const std::string& vm,
-                          std::optional<caf::typed_response_promise<void>> answer) {
-  const auto found = guests_.find(vm);
-  if (found == guests_.end())
-    return;
-  if (const auto called = vm_name::parse(found->second.name))
-    around_->names.remove(*called);
-  leaving_.push_back({std::move(found->second), std::move(answer)});
-  guests_.erase(found);
-  if (being_withdrawn_.empty())
-    withdraw(op);
-}
-
-// Whoever leaves while others are being withdrawn goes with the next batch: the kernel takes as
-// long for one tap as for many.
-void network_state::withdraw(const std::string& op) {
-  const auto count = std::min(leaving_.size(), most_at_once);
-  const auto end = leaving_.begin() + static_cast<std::ptrdiff_t>(count);
-  being_withdrawn_.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(end));
-  leaving_.erase(leaving_.begin(), end);
-  auto taps = about<taps_order>(op);
-  taps.present = false;
-  for (const auto& l : being_withdrawn_)
-    taps.names.push_back(tap_of(l.who.address).str());
-  const auto failed = [this](const failure& why) {
-    ground_ = false; // the next time, the whole policy is said anew
-    log::failed({}, "network_not_tidied", why);
-    withdrawn();
-  };
-  const auto policy = [this, op](const privileged::open_taps_ptr&) {
-    auto left = std::make_shared<std::size_t>(being_withdrawn_.size());
-    for (const auto& l : being_withdrawn_) {
-      auto change = about<guest_change>(op);
-      change.guest = order_of(l.who);
-      change.present = false;
-      const auto one_less = [this, left] {
-        if (--*left == 0)
-          withdrawn();
-      };
-      say(
-          guest_atom::value, change, [one_less](const policy_reply&) { one_less(); },
-          [this, one_less](const failure& why) {
-            ground_ = false;
-            log::failed({}, "network_not_tidied", why);
-            one_less();
-          });
-    }
-  };
-  say(taps_atom::value, taps, policy, failed);
-}
-
-void network_state::withdrawn() {
-  for (auto& l : std::exchange(being_withdrawn_, {}))
-    if (l.answer)
-      actor::done(*l.answer);
-  if (!leaving_.empty())
-    withdraw({});
+  around_->names.set(*called, one.address, [this, me, one, made] {
+    actor::tell_from_outside(me, work::thunk{[this, one, made] {
+                               if (!turned_back(one))
+                                 answer(one, made);
+                             }});
+  });
 }
 
 // -- what changes ---------------------------------------------------------------------------------
 
-caf::result<policy_reply> network_state::set_nat(const std::string& op, const std::string& vm,
-                                                 bool nat) {
+namespace {
+
+failure not_here(const std::string& vm, const std::map<std::string, known_guest>& elsewhere) {
+  const auto found = elsewhere.find(vm);
+  const auto name = found == elsewhere.end() ? vm : found->second.name;
+  const auto bridge = found == elsewhere.end() ? "" : " (" + found->second.bridge + ")";
+  return {errc::unavailable,
+          "cannot change what VM " + name + " may reach while it runs",
+          "it is not on the bridge that this daemon looks after" + bridge,
+          "stop it, then change it",
+          {}};
+}
+
+} // namespace
+
+// The ground first, in case that somebody took it away; if it cannot be laid, the VM may be there
+// all the same.
+caf::result<policy_ptr> network_state::set_nat(const std::string& op, const std::string& vm,
+                                               bool nat) {
   const auto found = guests_.find(vm);
-  if (found == guests_.end() || found->second.nat == nat)
-    return policy_reply{};
-  auto answer = self_->make_response_promise<policy_reply>();
-  auto changed = found->second;
-  changed.nat = nat;
-  auto change = about<guest_change>(op);
-  change.guest = order_of(changed);
-  say(
-      guest_atom::value, change,
-      [this, vm, nat, answer](const policy_reply& policy) mutable {
-        if (const auto now = guests_.find(vm); now != guests_.end())
-          now->second.nat = nat;
-        answer.deliver(policy);
-      },
-      [answer](const failure& why) mutable { answer.deliver(actor::to_error(why)); });
+  if (found == guests_.end()) {
+    const auto other = elsewhere_.find(vm);
+    if (other != elsewhere_.end() && other->second.nat == nat)
+      return policy_ptr();
+    return actor::to_error(not_here(vm, elsewhere_));
+  }
+  if (found->second.nat == nat && !found->second.unsure)
+    return policy_ptr();
+  auto answer = self_->make_response_promise<policy_ptr>();
+  lay_ground(op, [this, op, vm, nat, answer](const expected<void>&) mutable {
+    const auto now = guests_.find(vm);
+    if (now == guests_.end()) {
+      answer.deliver(actor::to_error(not_here(vm, elsewhere_)));
+      return;
+    }
+    auto to = now->second;
+    to.nat = nat;
+    change(op, vm, to, answer);
+  });
   return answer;
+}
+
+void network_state::change(const std::string& op, const std::string& vm, const guest& to,
+                           caf::typed_response_promise<policy_ptr> answer) {
+  auto order = about<guest_change>(op);
+  order.guest = order_of(to);
+  say(
+      guest_atom::value, order,
+      [this, vm, to, answer](const policy_reply& policy) mutable {
+        if (const auto now = guests_.find(vm); now != guests_.end()) {
+          now->second.nat = to.nat;
+          now->second.unsure = false;
+        }
+        answer.deliver(std::make_shared<const policy_reply>(policy));
+      },
+      [this, vm, answer](const failure& why) mutable {
+        ground_ = false;
+        if (const auto now = guests_.find(vm); now != guests_.end())
+          now->second.unsure = true;
+        answer.deliver(actor::to_error(why));
+      });
 }
 
 caf::result<void> network_state::rename(const std::string& vm, const std::string& to) {
@@ -245,12 +276,13 @@ network_actor::behavior_type behavior(network_actor::stateful_pointer<network_st
   s.init(self, std::move(around));
   return {
       [&s](attach_atom, const arrival& who) { return s.attach(who); },
-      [&s](detach_atom, const std::string& op, const std::string& vm) { return s.detach(op, vm); },
+      [&s](detach_atom, const departure& who) { return s.detach(who); },
       [&s](nat_atom, const std::string& op, const std::string& vm, bool nat) {
         return s.set_nat(op, vm, nat);
       },
       [&s](rename_atom, const std::string& vm, const std::string& to) { return s.rename(vm, to); },
       [&s](forget_atom, const std::string& vm) { s.forget(vm); },
+      [&s](part_atom) { return s.part(); },
       [](const work::thunk& t) { t.run(); },
   };
 }

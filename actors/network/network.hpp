@@ -28,22 +28,37 @@ struct lease {
 };
 using lease_ptr = std::shared_ptr<const lease>;
 
-/// What a daemon start finds: VMs that have an address, and those of them that run.
-struct known_guest {
-  std::string vm, name, address;
-  bool nat = false, runs = false;
+/// A VM that goes. `bridge` and `address` ("10.213.0.2/20"): where its record has it, if it ran;
+/// they tell where one is that this daemon did not bring there.
+struct departure {
+  std::string op, vm;
+  std::string bridge, address;
 };
+
+/// What a daemon start finds: VMs that have an address.
+struct known_guest {
+  std::string vm, name;
+  std::string address; ///< "10.213.0.2"
+  bool nat = false;
+  std::string bridge; ///< that it runs on; empty: it does not run
+};
+
+/// What stands in the way of NAT; null: nothing was changed, and it is as it was.
+using policy_ptr = std::shared_ptr<const messages::policy_reply>;
 
 using attach_atom = caf::atom_constant<caf::atom("netattach")>;
 using detach_atom = caf::atom_constant<caf::atom("netdetach")>;
 using nat_atom = caf::atom_constant<caf::atom("netnat")>;
 using rename_atom = caf::atom_constant<caf::atom("netname")>;
 using forget_atom = caf::atom_constant<caf::atom("netforget")>;
+using part_atom = caf::atom_constant<caf::atom("netpart")>;
 
 } // namespace banger::network
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::network::arrival)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::network::departure)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::network::lease_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::network::policy_ptr)
 
 namespace banger::network {
 
@@ -51,15 +66,19 @@ using network_actor = caf::typed_actor<
     /// Its name resolves and its policy is in force when this is answered. The errors of
     /// `privileged_actor`, of `choose_network`, and `busy`.
     caf::replies_to<attach_atom, arrival>::with<lease_ptr>,
-    /// Operation, VM: it runs no longer. Never fails: what cannot be taken away now is taken away
-    /// with the next word to the helper.
-    caf::replies_to<detach_atom, std::string, std::string>::with<void>,
-    /// Operation, VM, whether it may reach what is behind the host. Nothing if it does not run.
-    caf::replies_to<nat_atom, std::string, std::string, bool>::with<messages::policy_reply>,
+    /// It runs no longer. Never fails: what cannot be taken away now is taken away when the policy
+    /// is said the next time, and until then told in the log.
+    caf::replies_to<detach_atom, departure>::with<void>,
+    /// Operation, VM that runs, whether it may reach what is behind the host. `unavailable`: it is
+    /// on a bridge that is not this one.
+    caf::replies_to<nat_atom, std::string, std::string, bool>::with<policy_ptr>,
     /// VM, its new name.
     caf::replies_to<rename_atom, std::string, std::string>::with<void>,
     /// Its address is free again.
-    caf::reacts_to<forget_atom, std::string>, caf::reacts_to<work::thunk>>;
+    caf::reacts_to<forget_atom, std::string>,
+    /// The daemon ends: nobody answers for names any more, and if no VM is on the bridge, that and
+    /// its rules go. Never fails.
+    caf::replies_to<part_atom>::with<void>, caf::reacts_to<work::thunk>>;
 
 /// Answers for names. All calls come from the actor; `done` may come from any thread.
 struct name_service {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 
 namespace banger::network {
@@ -48,6 +49,19 @@ expected<ipv4_net> choose_network(const std::optional<ipv4_net>& wished,
               "name one as network.subnet in config.toml");
 }
 
+std::optional<ipv4_net> network_of(std::string_view address) {
+  const auto slash = std::min(address.find('/'), address.size());
+  const auto guest = ipv4::parse(address.substr(0, slash));
+  const auto prefix = address.substr(std::min(slash + 1, address.size()));
+  unsigned bits = 0;
+  const auto read = std::from_chars(prefix.data(), prefix.data() + prefix.size(), bits);
+  if (!guest || read.ec != std::errc{} || bits == 0 || bits > 32)
+    return std::nullopt;
+  const ipv4 first{guest->bits & ~std::uint32_t{0} << (32 - bits)};
+  const auto net = ipv4_net::parse(first.str() + "/" + std::string(prefix));
+  return net && net->is_guest(*guest) ? std::optional(*net) : std::nullopt;
+}
+
 tap_name tap_of(ipv4 address) {
   std::array<char, 9> hex{};
   std::snprintf(hex.data(), hex.size(), "%08x", address.bits);
@@ -57,7 +71,6 @@ tap_name tap_of(ipv4 address) {
 expected<ipv4> address_book::take(const std::string& vm, std::optional<ipv4> wished) {
   if (const auto has = of_.find(vm); has != of_.end())
     return has->second;
-  const auto free = [this](ipv4 a) { return net_.is_guest(a) && taken_.count(a) == 0; };
   auto chosen = wished && free(*wished) ? *wished : ipv4{net_.host().bits + 1};
   while (!free(chosen) && chosen < net_.last())
     ++chosen.bits;
@@ -68,6 +81,14 @@ expected<ipv4> address_book::take(const std::string& vm, std::optional<ipv4> wis
   of_.emplace(vm, chosen);
   taken_.insert(chosen);
   return chosen;
+}
+
+bool address_book::hold(const std::string& vm, ipv4 address) {
+  if (of_.count(vm) > 0 || !free(address))
+    return false;
+  of_.emplace(vm, address);
+  taken_.insert(address);
+  return true;
 }
 
 void address_book::drop(const std::string& vm) {

@@ -20,6 +20,9 @@ expected<ipv4_net> choose_network(const std::optional<ipv4_net>& wished,
                                   const std::vector<net::host_route>& routes,
                                   const bridge_name& own, const std::vector<ipv4>& taken);
 
+/// The network that a VM has by its address there, "10.213.0.2/20"; none if that is not one.
+std::optional<ipv4_net> network_of(std::string_view address);
+
 /// Of the guest with this address: the one thing that everything else about it follows from.
 tap_name tap_of(ipv4 address);
 
@@ -30,10 +33,14 @@ public:
 
   /// The VM's; else `wished` if it is free; else the lowest that is. `busy`: all are taken.
   expected<ipv4> take(const std::string& vm, std::optional<ipv4> wished = {});
+  /// This one or none: false if it is not free, or no guest's.
+  bool hold(const std::string& vm, ipv4 address);
   void drop(const std::string& vm);
   std::size_t size() const { return of_.size(); }
 
 private:
+  bool free(ipv4 a) const { return net_.is_guest(a) && taken_.count(a) == 0; }
+
   ipv4_net net_;
   std::map<std::string, ipv4> of_;
   std::set<ipv4> taken_;

@@ -23,14 +23,15 @@ void add_network_steps(step_table& table) {
 
 } // namespace
 
-step_table compose(const std::vector<capability>& all, bool bridged) {
+step_table compose(const std::vector<capability>& all, bool bridged, bool connects) {
   step_table table;
   table.start.push_back({"image", "looking for image and kernel", true, 1h});
   for (const auto& c : all)
     for (const auto& s : c.prepare)
       table.start.push_back(s.what);
-  if (bridged)
-    table.start.push_back({"connect", "connecting it to the bridge"});
+  if (bridged && connects)
+    table.start.push_back(
+        {.name = "connect", .detail = "connecting it to the bridge", .for_boot = true});
   for (const auto& c : all)
     for (const auto& s : c.change)
       table.set.push_back(s.what);

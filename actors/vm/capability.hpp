@@ -22,7 +22,7 @@ struct host {
   std::vector<std::string> authorized_keys;
   double time_scale = 1;        ///< stretches the deadlines, for slow hosts
   std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
-  bool bridged = false;         ///< VMs are ports of a bridge of the host
+  bool bridged = false;         ///< VMs that start become ports of a bridge of the host
   std::string why_not_bridged;  ///< for people; empty if it was not wanted
 };
 
@@ -69,8 +69,9 @@ struct capability {
 /// Root disk, work disk, kernel modules, network, identity: in the order of their disks.
 std::vector<capability> standard_capabilities();
 
-/// `bridged`: with the steps that connect a VM to a bridge and take it off again.
-step_table compose(const std::vector<capability>& all, bool bridged = false);
+/// `bridged`: with the steps of VMs on a bridge; `connects`: also with the one that brings them
+/// there.
+step_table compose(const std::vector<capability>& all, bool bridged = false, bool connects = true);
 
 /// Machine and guest as all capabilities want them. Fills b.machine and b.guest anew.
 void shape(build& b, const std::vector<capability>& all);

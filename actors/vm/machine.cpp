@@ -105,7 +105,7 @@ caf::result<record_ptr> machine_state::undo(const step_request& request) {
   if (request.name == "launch") {
     kill();
   } else if (request.name == "connect") {
-    disconnect_network();
+    disconnect_network(request.for_verb == verb::create);
   } else if (request.name == "network") {
     change_network();
   } else if (const auto* mine = find_host_step(request.name)) {

@@ -39,17 +39,33 @@ void machine_state::connect_network() {
           [this, turn](caf::error& why) { network_failed(turn, why); });
 }
 
-void machine_state::disconnect_network() {
+// Where a VM that runs no longer was, another one may be.
+network::departure machine_state::departure() const {
+  const auto& m = build_->vm.machine;
+  if (m.process.pid == 0)
+    return {op_, build_->vm.id.str(), {}, {}};
+  return {op_, build_->vm.id.str(), m.bridge, m.address};
+}
+
+// `for_good`: there will be no such VM, so its address is free.
+void machine_state::disconnect_network(bool for_good) {
   build_->port.reset();
   const auto turn = ++turn_;
-  actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_,
-             build_->vm.id.str())
+  const auto forget = [this, id = build_->vm.id.str(), for_good] {
+    if (for_good)
+      actor::tell(self_, room_->network, network::forget_atom::value, id);
+  };
+  actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, departure())
       .then(
-          [this, turn] {
+          [this, turn, forget] {
+            forget();
             if (turn == turn_)
               finish({});
           },
-          [this, turn](caf::error& why) { network_failed(turn, why); });
+          [this, turn, forget](caf::error& why) {
+            forget();
+            network_failed(turn, why);
+          });
 }
 
 // To what its record says now: as it is to be, or, undone, as it was.
@@ -61,10 +77,11 @@ void machine_state::change_network() {
   const auto turn = ++turn_;
   actor::ask(self_, room_->network, network_deadline, network::nat_atom::value, op_, id, nat)
       .then(
-          [this, turn](const messages::policy_reply& policy) {
+          [this, turn](const network::policy_ptr& policy) {
             if (turn != turn_)
               return;
-            build_->vm.machine.in_the_way = joined(policy.obstacles);
+            if (policy)
+              build_->vm.machine.in_the_way = joined(policy->obstacles);
             finish({});
           },
           [this, turn](caf::error& why) { network_failed(turn, why); });
@@ -78,8 +95,7 @@ void machine_state::network_failed(std::uint64_t turn, const caf::error& why) {
 // Nobody waits for it.
 void machine_state::leave_network() {
   if (room_->network)
-    actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, op_,
-               build_->vm.id.str())
+    actor::ask(self_, room_->network, network_deadline, network::detach_atom::value, departure())
         .then([] {}, [](caf::error&) {});
 }
 

@@ -75,9 +75,10 @@ private:
   void drop_link();
   void let_go(std::function<void()> then);
   void connect_network();
-  void disconnect_network();
+  void disconnect_network(bool for_good = false);
   void change_network();
   void leave_network();
+  network::departure departure() const;
   void network_failed(std::uint64_t turn, const caf::error& why);
   expected<void> take_over();
   void doubt();

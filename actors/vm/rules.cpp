@@ -83,7 +83,8 @@ namespace {
 std::vector<step> start_steps(const step_table& table, const order& asked) {
   auto steps = table.start;
   std::erase_if(steps, [&](const step& s) {
-    return (s.awaited && !asked.until_booted) || (!asked.boot && (s.boot || s.awaited));
+    return (s.awaited && !asked.until_booted) ||
+           (!asked.boot && (s.boot || s.awaited || s.for_boot));
   });
   return steps;
 }

@@ -62,6 +62,7 @@ struct step {
   /// Done only when the requester waits for it. By then the VM is what was asked for, and recorded
   /// so: if this fails, the operation does, but nothing is taken back unless it was cancelled.
   bool awaited = false;
+  bool for_boot = false; ///< left out where a VM is made and stays at rest, as are boot and awaited
 };
 
 /// Steps by what they are for. Composed from the capabilities (capability.hpp), never written down

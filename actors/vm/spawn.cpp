@@ -47,11 +47,12 @@ vm_actor::behavior_type vm_in_room(vm_actor::stateful_pointer<vm_state> self, re
   const auto folder = (room->site.vms / vm.id.str()).string();
   auto machine = spawn_machine(self->home_system(), *room, me,
                                room->attend ? room->attend(vm.id.str()) : nullptr);
-  return vm_with_machine(self, std::move(vm),
-                         {std::move(store), std::move(machine),
-                          compose(room->capabilities, room->site.bridged), folder,
-                          std::move(directory), room->site.why_not_bridged},
-                         then);
+  return vm_with_machine(
+      self, std::move(vm),
+      {std::move(store), std::move(machine),
+       compose(room->capabilities, static_cast<bool>(room->network), room->site.bridged), folder,
+       std::move(directory), room->site.why_not_bridged, room->site.bridged},
+      then);
 }
 
 } // namespace

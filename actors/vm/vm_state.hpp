@@ -21,6 +21,7 @@ public:
     std::string folder;
     vm_listener directory;
     std::string why_user_mode = {}; ///< where a bridge was looked for and is not there
+    bool bridged = false;           ///< it comes onto a bridge when it starts
   };
 
   void init(vm_actor::pointer self, record vm, surroundings around);

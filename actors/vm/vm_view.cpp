@@ -58,12 +58,14 @@ vm_detail vm_state::detail() const {
 std::string vm_state::network() const {
   const auto& m = vm_->machine;
   const bool nat = vm_->wanted.nat;
+  const std::string reaches =
+      nat ? "the guest reaches outside" : "the guest reaches nothing outside";
   if (!m.bridge.empty())
-    return "bridge " + m.bridge + ", " +
-           (nat ? "the guest reaches outside" : "the guest reaches nothing outside") +
+    return "bridge " + m.bridge + ", " + reaches +
            (m.in_the_way.empty() ? "" : "; in its way: " + m.in_the_way);
-  return std::string(nat ? "user-mode, the guest reaches outside"
-                         : "user-mode, closed: the guest reaches nothing outside") +
+  if (around_.bridged && m.hypervisor.empty())
+    return "bridge, once it has started; " + reaches;
+  return (nat ? "user-mode, " : "user-mode, closed: ") + reaches +
          (around_.why_user_mode.empty() ? "" : "; no bridge: " + around_.why_user_mode);
 }
 

@@ -1,144 +1,8 @@
-// The network actor with a helper that writes down what it is told.
-#include "actors/network/network.hpp"
-#include "tests/actor/stage.hpp"
+// Who comes onto the bridge, what changes there, and what is said again.
+#include "tests/actor/network_scene.hpp"
 
 using namespace banger;
 using namespace banger::test;
-using namespace banger::messages;
-
-namespace {
-
-struct notebook {
-  std::vector<std::string> orders;
-  std::vector<guest_order> policy; ///< of the last one
-  network_inventory found;         ///< in the kernel
-  network_sweep kept;              ///< of the last sweep
-  bool once = false;               ///< it does so once
-  std::string breaks_at;           ///< an order that fails
-  bool silent = false;             ///< taps are never answered
-};
-
-struct helper_double : actor::state_base {
-  static inline const char* name = "helper double";
-  std::vector<caf::typed_response_promise<taps_reply>> open;
-};
-
-network_helper::behavior_type helper(network_helper::stateful_pointer<helper_double> self,
-                                     notebook* n) {
-  actor::make_sturdy(self);
-  const auto note = [n](std::string what) -> expected<void> {
-    n->orders.push_back(what);
-    if (n->breaks_at.empty() || what.rfind(n->breaks_at, 0) != 0)
-      return {};
-    if (n->once)
-      n->breaks_at.clear();
-    return fail(errc::not_found, what + " broke");
-  };
-  return {
-      [](hello_atom, const hello_request&) { return helper_about{}; },
-      [note](bridge_atom, const bridge_order& o) {
-        return actor::answer(note("bridge " + o.bridge + " " + o.network));
-      },
-      [self, n, note](taps_atom, const taps_order& o) -> caf::result<taps_reply> {
-        std::string names;
-        for (const auto& one : o.names)
-          names += " " + one;
-        if (auto ok = note((o.present ? "open" : "close") + names); !ok)
-          return actor::to_error(ok.error());
-        if (!n->silent)
-          return taps_reply{o.present ? "token" : ""};
-        self->state.open.push_back(self->make_response_promise<taps_reply>());
-        return self->state.open.back();
-      },
-      [n, note](policy_atom, const policy_order& o) -> caf::result<policy_reply> {
-        n->policy = o.guests;
-        if (auto ok = note("policy"); !ok)
-          return actor::to_error(ok.error());
-        return policy_reply{};
-      },
-      [note](guest_atom, const guest_change& o) -> caf::result<policy_reply> {
-        if (auto ok = note((o.present ? "admit " : "expel ") + o.guest.address +
-                           (o.guest.nat ? " nat" : ""));
-            !ok)
-          return actor::to_error(ok.error());
-        return policy_reply{{"a wall"}};
-      },
-      [note](resolver_atom, const resolver_order& o) {
-        return actor::answer(note("resolver " + o.server));
-      },
-      [n](inventory_atom) { return n->found; },
-      [n](sweep_atom, const network_sweep& o) {
-        n->kept = o;
-        return sweep_reply{};
-      },
-  };
-}
-
-struct bridged : stage {
-  notebook n;
-  network_helper root_helper;
-  std::optional<failure> away; ///< why the helper is not reached
-  std::map<std::string, std::string> names;
-  std::vector<network::known_guest> known;
-  network::network_actor network;
-
-  void open(const expected<ipv4_net>& net = *ipv4_net::parse("10.213.0.0/20")) {
-    start_helper();
-    privileged::line to{[this]() -> expected<network_helper> {
-                          if (away)
-                            return tl::unexpected(*away);
-                          return root_helper;
-                        },
-                        [](const std::string&, std::size_t count) {
-                          return expected<std::vector<unique_fd>>(std::vector<unique_fd>(count));
-                        }};
-    network::name_service service{
-        [this](const vm_name& name, ipv4 a, const std::function<void()>& done) {
-          names[name.str()] = a.str();
-          done();
-        },
-        [this](const vm_name& name) { names.erase(name.str()); }, "127.0.0.1:42069"};
-    network =
-        keep(network::spawn_network(system, {*bridge_name::parse("br-fc"), net, to,
-                                             [](work::pool::task t) { t(); }, service, known}));
-    scheduler.run();
-  }
-  void start_helper() { root_helper = keep(system.spawn(helper, &n)); }
-
-  network::lease_ptr attach(const std::string& vm, const std::string& address = {},
-                            bool nat = false) {
-    return ask<network::lease_ptr>(network, network::attach_atom::value,
-                                   network::arrival{"op-1", vm, vm, address, nat});
-  }
-  failure refusal(const std::string& vm) {
-    failure why{errc::none, {}, {}, {}, {}};
-    client->send(network, network::attach_atom::value, network::arrival{"op-1", vm, vm, {}, false});
-    scheduler.run();
-    client->receive([](const network::lease_ptr&) {},
-                    [&](const caf::error& e) { why = actor::from_error(e); },
-                    caf::after(0s) >> [] { FAIL("no answer"); });
-    return why;
-  }
-  void detach(const std::string& vm) {
-    client->send(network, network::detach_atom::value, std::string("op-2"), vm);
-  }
-  /// For what is done at once.
-  template <class... Words>
-  void say(Words... said) {
-    auto answer = client->request(network, 1s, said...);
-    scheduler.run();
-    answer.receive([] {}, [](const caf::error&) { FAIL("refused"); });
-  }
-  void hear_done() {
-    client->receive([] {}, [](const caf::error&) { FAIL("refused"); },
-                    caf::after(0s) >> [] { FAIL("no answer"); });
-  }
-  std::vector<std::string> told() { return std::exchange(n.orders, {}); }
-};
-
-using words = std::vector<std::string>;
-
-} // namespace
 
 TEST_CASE_METHOD(bridged,
                  "the first VM gets bridge, policy and names made, the next one only its own") {
@@ -206,13 +70,13 @@ TEST_CASE_METHOD(bridged,
 TEST_CASE_METHOD(bridged, "a network that is in somebody's way is told with each VM") {
   open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
   CHECK(refusal("otter").code == errc::bad_request);
-  say(network::detach_atom::value, std::string("op-2"), std::string("otter"));
+  say(network::detach_atom::value, network::departure{"op-2", "otter", {}, {}});
 }
 
 TEST_CASE_METHOD(bridged, "a helper that dies with an order under way fails it at once") {
   open();
   attach("otter");
-  n.silent = true;
+  n.holds = {"open"};
   client->send(network, network::attach_atom::value,
                network::arrival{"op-1", "heron", "heron", {}, false});
   scheduler.run();
@@ -223,7 +87,7 @@ TEST_CASE_METHOD(bridged, "a helper that dies with an order under way fails it a
       [](const caf::error& e) { CHECK(actor::from_error(e).code == errc::disconnected); },
       caf::after(0s) >> [] { FAIL("no answer"); });
   // The next one is told everything that is to be, with those who are there.
-  n.silent = false;
+  n.holds.clear();
   start_helper();
   told();
   attach("beaver");
@@ -251,7 +115,7 @@ TEST_CASE_METHOD(
   open();
   attach("otter");
   n.breaks_at = "admit";
-  n.once = true;
+  n.times = 1;
   told();
   attach("heron");
   CHECK(told() == words{"admit 10.213.0.3", "bridge br-fc 10.213.0.0/20", "policy",
@@ -259,13 +123,13 @@ TEST_CASE_METHOD(
   REQUIRE(n.policy.size() == 1); // heron comes by itself
   CHECK(n.policy.front().address == "10.213.0.2");
   n.breaks_at = "admit";
-  n.once = false;
+  n.times = -1;
   CHECK(refusal("beaver").code == errc::not_found);
 }
 
 TEST_CASE_METHOD(bridged, "after a restart of the daemon those who run are who is let through") {
-  known = {{"otter", "otter", "10.213.0.7", true, true},
-           {"heron", "heron", "10.213.0.8", false, false}};
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"},
+           {"heron", "heron", "10.213.0.8", false, {}}};
   open();
   REQUIRE(n.policy.size() == 1);
   CHECK(n.policy.front().address == "10.213.0.7");
@@ -281,7 +145,7 @@ TEST_CASE_METHOD(bridged,
                    {"br-fc-dev", "bridge", "", 4, true, {}},
                    {"tap-fc-left", "tun", "br-fc", 5, true, {}},
                    {"tap-fc-other", "tun", "br-fc-dev", 6, true, {}}};
-  known = {{"otter", "otter", "10.213.0.7", false, true}};
+  known = {{"otter", "otter", "10.213.0.7", false, "br-fc"}};
   open();
   CHECK(n.kept.bridges == words{"br-fc", "br-fc-dev"});
   CHECK(n.kept.taps == words{"tap-fc-0ad50007", "tap-fc-other"});
@@ -297,10 +161,86 @@ TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {
   open();
   attach("otter");
   told();
-  const auto policy = ask<policy_reply>(network, network::nat_atom::value, std::string("op-3"),
-                                        std::string("otter"), true);
-  CHECK(policy.obstacles == words{"a wall"});
+  CHECK(set_nat("otter", true)->obstacles == words{"a wall"});
   CHECK(told() == words{"admit 10.213.0.2 nat"});
   say(network::rename_atom::value, std::string("otter"), std::string("beaver"));
   CHECK(names == std::map<std::string, std::string>{{"beaver", "10.213.0.2"}});
+  CHECK(set_nat("otter", true) == nullptr); // as it was, and what is in its way, too
+  CHECK(told().empty());
+}
+
+TEST_CASE_METHOD(bridged, "a change of NAT that failed is said again when it is taken back") {
+  open();
+  attach("otter");
+  n.breaks_at = "admit";
+  n.breaks_with = errc::operation_failed;
+  n.times = 1;
+  CHECK(nat_refusal("otter", true).code == errc::operation_failed);
+  told();
+  CHECK(set_nat("otter", false) != nullptr);
+  CHECK(told().back() == "admit 10.213.0.2");
+  CHECK(set_nat("otter", false) == nullptr);
+}
+
+TEST_CASE_METHOD(bridged, "NAT changes where the ground cannot be laid, and mends one that can") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"}};
+  n.breaks_at = "bridge";
+  n.breaks_with = errc::already_exists;
+  open();
+  told();
+  CHECK(set_nat("otter", false) != nullptr);
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "admit 10.213.0.7"});
+  n.breaks_at.clear();
+  CHECK(set_nat("otter", true) != nullptr);
+  CHECK(told() == words{"bridge br-fc 10.213.0.0/20", "policy", "resolver 127.0.0.1:42069",
+                        "admit 10.213.0.7 nat"});
+}
+
+TEST_CASE_METHOD(bridged, "a VM that runs has its address before those that rest") {
+  known = {{"heron", "heron", "10.213.0.2", false, {}},
+           {"stoat", "stoat", "10.99.0.2", false, {}}, // of another network, once
+           {"otter", "otter", "10.213.0.2", false, "br-fc"}};
+  open();
+  CHECK(names == std::map<std::string, std::string>{{"otter", "10.213.0.2"}});
+  CHECK(attach("heron", "10.213.0.2")->address == "10.213.0.3/20");
+}
+
+TEST_CASE_METHOD(bridged,
+                 "of a VM on another bridge nothing is changed, and it is taken off there") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc-old"}};
+  open(*ipv4_net::parse("10.214.0.0/20"));
+  told();
+  const auto refused = nat_refusal("otter", false);
+  CHECK(refused.code == errc::unavailable);
+  CHECK(refused.what.find("VM otter") != std::string::npos);
+  CHECK(refused.why.find("br-fc-old") != std::string::npos);
+  CHECK_FALSE(refused.remedy.empty());
+  CHECK(set_nat("otter", true) == nullptr); // of a rename
+  CHECK(nat_refusal("nobody", false).code == errc::unavailable);
+  CHECK(told().empty());
+  detach("otter", "br-fc-old", "10.213.0.7/20");
+  scheduler.run();
+  hear_done();
+  CHECK(told() == words{"close tap-fc-0ad50007", "expel 10.213.0.7"});
+  CHECK(n.bridge == "br-fc-old");
+  CHECK(n.network == "10.213.0.0/20");
+}
+
+TEST_CASE_METHOD(bridged, "a daemon without a network takes off the bridge who stops") {
+  known = {{"otter", "otter", "10.213.0.7", true, "br-fc"}};
+  open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
+  CHECK(nat_refusal("otter", false).code == errc::unavailable);
+  detach("otter", "br-fc", "10.213.0.7/20");
+  scheduler.run();
+  hear_done();
+  CHECK(told() == words{"close tap-fc-0ad50007", "expel 10.213.0.7"});
+}
+
+TEST_CASE_METHOD(bridged, "a place that somebody else has by now is not taken from him") {
+  open();
+  attach("otter", "10.213.0.7");
+  told();
+  say(network::detach_atom::value, network::departure{"op-2", "heron", "br-fc", "10.213.0.7/20"});
+  say(network::detach_atom::value, network::departure{"op-2", "heron", {}, {}});
+  CHECK(told().empty());
 }

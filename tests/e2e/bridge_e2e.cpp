@@ -95,7 +95,11 @@ TEST_CASE("neither a new daemon nor a new helper costs a packet", "[root][as-use
   CHECK(u.good({"vm", "exec", "a", "--", "echo", "here"}) == "here\n");
   s.kill_helper();
   s.start_helper();
-  u.good({"vm", "create", "--image", "tiny", "--name", "b", "--no-start"});
+  u.good({"vm", "create", "--image", "tiny", "--name", "b", "--no-start", "--nat"});
+  CHECK(s.elements("guests") == 1); // one that does not run has no place there
+  CHECK(s.elements("nat") == 1);
+  CHECK(s.taps() == 1);
+  CHECK_THAT(s.show_network("b"), Contains("once it has started"));
   u.good({"vm", "set", "a", "--no-nat"}); // said to the new helper
   u.good({"daemon", "stop"});
   CHECK(u.good({"vm", "exec", "a", "--", "echo", "here"}) == "here\n");
@@ -125,4 +129,42 @@ TEST_CASE("a VM that goes off by itself leaves nothing on the bridge",
   CHECK(u.eventually([&] { return s.elements("nat") == 0 && s.elements("guests") == 0; }));
   CHECK(s.taps() == 0);
   u.good({"vm", "delete", "a"});
+}
+
+TEST_CASE("the last VM and the daemon gone, nothing of the bridge is left, nor in Docker's chain",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  for (const std::string made :
+       {"add table ip filter",
+        "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }",
+        "add chain ip filter DOCKER-USER"})
+    REQUIRE(s.host({"nft", made}).status == 0);
+  const auto docker = [&] {
+    return s.host({"nft", "list", "chain", "ip", "filter", "DOCKER-USER"}).out;
+  };
+  const words create{"vm", "create", "--image", "tiny", "--name", "a", "--nat"};
+  u.good(create);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"daemon", "stop"}); // one that has VMs on it stays
+  CHECK(s.taps() == 1);
+  CHECK(s.elements("nat") == 1);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"vm", "stop", "a"});
+  u.good({"daemon", "stop"});
+  CHECK(s.left() == words{});
+  CHECK_THAT(docker(), Contains("DOCKER-USER"));
+  u.good({"vm", "start", "a"});
+  CHECK(s.elements("nat") == 1);
+  CHECK_THAT(docker(), Contains("banger br-fc"));
+  u.good({"vm", "delete", "a"});
+  // One that has nothing to do any more goes by itself, in order, too.
+  u.env["BANGER_IDLE_EXIT"] = "1";
+  u.good({"daemon", "stop"});
+  u.good(create);
+  u.good({"vm", "delete", "a"});
+  CHECK(u.eventually([&] { return s.left().empty(); }));
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sched.h>
+#include <sstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,6 +78,11 @@ void bridge_scene::write_config(const std::string& more) {
       << "[network]\nmode = \"" << mode_ << "\"\nhelper = " << helper_folder()
       << "\ndns_port = " << dns_port_ << "\n"
       << more;
+}
+
+void bridge_scene::change_mode(const std::string& mode) {
+  mode_ = mode;
+  write_config();
 }
 
 // Folders and what is written now; files of images are the user's already.
@@ -164,6 +170,17 @@ std::size_t bridge_scene::taps() {
   for (auto at = links.find(": tap-fc-"); at != links.npos; at = links.find(": tap-fc-", at + 1))
     ++count;
   return count;
+}
+
+words bridge_scene::left() {
+  words found;
+  for (const auto& looked : {host({"ip", "-o", "link"}), host({"nft", "list", "ruleset"})}) {
+    std::istringstream lines(looked.out);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("-fc") != line.npos || line.find("banger") != line.npos)
+        found.push_back(line);
+  }
+  return found;
 }
 
 std::string bridge_scene::show_network(const std::string& vm) {

@@ -28,6 +28,8 @@ public:
   std::string helper_log() { return helper_->err(); }
   std::filesystem::path helper_folder() const;
   void write_config(const std::string& more = {});
+  /// From the next daemon on.
+  void change_mode(const std::string& mode);
   /// From now on this process and its children ask our daemon for names, at port 53.
   void ask_daemon_for_names();
 
@@ -42,6 +44,8 @@ public:
   /// Elements of a set in our table: "nat", "guests".
   std::size_t elements(const std::string& set);
   std::size_t taps();
+  /// Of links, of rules: everything that is ours.
+  words left();
   std::string show_network(const std::string& vm);
 
   static constexpr auto server = "198.51.100.2"; ///< behind the uplink

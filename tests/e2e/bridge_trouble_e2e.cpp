@@ -156,3 +156,61 @@ TEST_CASE("a daemon that is root has a bridge without a helper, if it was told t
   CHECK(s.elements("guests") == 0);
   CHECK(s.taps() == 0);
 }
+
+TEST_CASE("VMs that run keep their place on the bridge, whatever the configuration says by now",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true);
+  s.start_helper();
+  auto& u = s.user();
+  u.good(create);
+  const auto address = s.address("a");
+  u.good({"daemon", "stop"});
+  s.write_config("subnet = \"10.77.0.0/24\"\n");
+  u.good({"vm", "set", "a", "--nat"});
+  CHECK(s.elements("nat") == 1);
+  u.good({"vm", "set", "a", "--no-nat"});
+  CHECK(s.elements("nat") == 0);
+  CHECK(s.address("a") == address);
+  u.good({"daemon", "stop"});
+  s.change_mode("user"); // for those that start from now on
+  u.good({"vm", "set", "a", "--nat"});
+  CHECK(s.elements("nat") == 1);
+  u.good({"vm", "create", "--image", "tiny", "--name", "b"});
+  CHECK_THAT(s.show_network("b"), Contains("user-mode"));
+  CHECK(s.taps() == 1);
+  u.good({"vm", "stop", "a"});
+  CHECK(s.elements("guests") == 0);
+  CHECK(s.elements("nat") == 0);
+  CHECK(s.taps() == 0);
+  u.good({"vm", "delete", "a", "b"});
+  u.good({"daemon", "stop"});
+  CHECK(s.left() == words{});
+}
+
+TEST_CASE("a daemon that starts without a helper changes nothing of VMs on the bridge, and says so",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true, "auto");
+  s.start_helper();
+  auto& u = s.user();
+  auto with_nat = create;
+  with_nat.push_back("--nat");
+  u.good(with_nat);
+  u.good({"daemon", "stop"});
+  s.kill_helper();
+  std::filesystem::remove_all(s.helper_folder());
+  const auto refused = u.banger({"vm", "set", "a", "--no-nat"});
+  CHECK(refused.status == 1);
+  CHECK_THAT(refused.err,
+             Contains("cannot reach the root helper") && Contains("start banger-privhelper"));
+  CHECK_THAT(s.show_network("a"), Contains("the guest reaches outside"));
+  CHECK(s.elements("nat") == 1);
+  s.start_helper();
+  u.good({"vm", "set", "a", "--no-nat"});
+  CHECK(s.elements("nat") == 0);
+  u.good({"vm", "stop", "a"});
+  CHECK(s.elements("guests") == 0);
+}

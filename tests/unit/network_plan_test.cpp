@@ -58,3 +58,21 @@ TEST_CASE("tap and MAC follow from the address") {
   CHECK(tap_of(*ipv4::parse("10.213.0.2")).str() == "tap-fc-0ad50002");
   CHECK(tap_of(*ipv4::parse("192.168.255.254")).str() == "tap-fc-c0a8fffe");
 }
+
+TEST_CASE("the network of a VM is told by its address") {
+  CHECK(network_of("10.213.0.2/20")->str() == "10.213.0.0/20");
+  CHECK(network_of("10.213.7.2/24")->str() == "10.213.7.0/24");
+  CHECK(network_of("192.168.7.6/30")->str() == "192.168.7.4/30");
+  for (const auto* odd : {"", "/", "10.213.0.2", "10.213.0.2/", "10.213.0.2/33", "10.213.0.2/0",
+                          "8.8.8.8/24", "10.213.0.1/20", "x/20"})
+    CHECK_FALSE(network_of(odd));
+}
+
+TEST_CASE("an address is held for one VM, or not at all") {
+  address_book book(*ipv4_net::parse("10.213.0.0/24"));
+  CHECK(book.hold("a", *ipv4::parse("10.213.0.9")));
+  CHECK_FALSE(book.hold("b", *ipv4::parse("10.213.0.9")));
+  CHECK_FALSE(book.hold("b", *ipv4::parse("10.9.0.2")));
+  CHECK_FALSE(book.hold("a", *ipv4::parse("10.213.0.10")));
+  CHECK(book.size() == 1);
+}

@@ -39,6 +39,21 @@ TEST_CASE("the start table is composed from the capabilities, host first, guest 
                                                        "launch", "hello", "configure", "boot"});
 }
 
+TEST_CASE("a VM that is only made has no place on the bridge yet") {
+  const auto bridged = compose(standard_capabilities(), true);
+  order make{"", verb::create};
+  CHECK(names(decide(some_vm(state::created), make, bridged)->steps) ==
+        std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "connect", "launch",
+                                 "hello", "configure"});
+  make.boot = false;
+  CHECK(names(decide(some_vm(state::created), make, bridged)->steps) ==
+        std::vector<std::string>{"image", "folder", "root-disk", "work-disk"});
+  // A boot that hung begins again with the tap that it has.
+  const auto start = *decide(some_vm(state::stopped), order{"", verb::start}, bridged);
+  const failure hung{errc::timed_out, "", "", "", ""};
+  CHECK(names(start.steps).at(*retry_from(start, 6, hung, 0)) == "launch");
+}
+
 TEST_CASE("a start goes on until the image's init is done only for those who wait for it") {
   for (auto v : {verb::create, verb::start}) {
     const auto awaited = *decide(some_vm(state::created), {"", v, true}, table);

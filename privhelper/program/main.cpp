@@ -157,28 +157,40 @@ int serve(role r, const options& o) {
   ::_exit(0);
 }
 
+/// The child's part of a fork for one role; it ends with its parent.
+[[noreturn]] void serve_as_child(role r, pid_t parent, const options& o) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  inherit_passed(parent);
+  ::_exit(::getppid() == parent ? serve(r, o) : 1);
+}
+
+void end_all(const std::vector<pid_t>& children) {
+  for (const pid_t child : children)
+    ::kill(child, SIGTERM);
+  while (::wait(nullptr) > 0) {
+  }
+}
+
 // A process for each: none of them has the other's rights. They end together.
 int serve_both(const options& o) {
-  const pid_t parent = ::getpid(), network = ::fork();
-  if (network < 0)
-    return give_up(fail_errno("cannot make a process for the role network", errno).value());
-  if (network == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return ::getppid() == parent ? serve(role::network, o) : 1;
-  }
-  const pid_t machine = ::fork();
-  if (machine == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return ::getppid() == parent ? serve(role::machine, o) : 1;
+  const pid_t parent = ::getpid();
+  std::vector<pid_t> children;
+  for (const auto r : o.roles) {
+    const pid_t child = ::fork();
+    if (child == 0)
+      serve_as_child(r, parent, o);
+    if (child < 0) {
+      const auto why =
+          fail_errno("cannot make a process for the role " + std::string(to_string(r)), errno);
+      end_all(children);
+      return give_up(why.value());
+    }
+    children.push_back(child);
   }
   const auto ends = what_ends_us();
   int signal = 0;
   ::sigwait(&ends, &signal);
-  for (const pid_t child : {network, machine})
-    if (child > 0)
-      ::kill(child, SIGTERM);
-  while (::wait(nullptr) > 0) {
-  }
+  end_all(children);
   return signal == SIGCHLD ? 1 : 0;
 }
 

@@ -57,16 +57,29 @@ struct house {
   }
 };
 
+/// A line for a stranger, as long as he has not had too many.
+class stranger_log {
+public:
+  template <class Who>
+  void operator()(std::string_view event, const Who& who, const std::string& why) {
+    if (may_write(budget_, event))
+      log::error({}, event, {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+  }
+
+private:
+  log_budget budget_;
+};
+
 transport::options door_of(doors& d, std::uint32_t owner) {
   transport::options o;
   o.inherited = d.orders.release_socket();
   o.allowed_uids = {0, owner};
-  o.refused = [](const auto& who, const auto& why) {
-    log::error({}, "client_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
-  };
-  o.closed = [](const auto& who, const auto& why) {
+  o.kept_for_root = 8;
+  const auto told = std::make_shared<stranger_log>(); // both are called in one thread
+  o.refused = [told](const auto& who, const auto& why) { (*told)("client_refused", who, why); };
+  o.closed = [told](const auto& who, const auto& why) {
     if (!why.empty()) // it did not leave by itself
-      log::error({}, "client_cut", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+      (*told)("client_cut", who, why);
   };
   return o;
 }
@@ -74,8 +87,9 @@ transport::options door_of(doors& d, std::uint32_t owner) {
 expected<transport::server> serve_network(caf::actor_system& system, house& h, doors& d,
                                           const options& o) {
   auto descriptors = handover::server::start(
-      std::move(*d.descriptors), {.refused = [](local::peer who, const std::string& why) {
-        log::error({}, "descriptors_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+      std::move(*d.descriptors), {.refused = [told = std::make_shared<stranger_log>()](
+                                                 local::peer who, const std::string& why) {
+        (*told)("descriptors_refused", who, why);
       }});
   if (!descriptors)
     return tl::unexpected(descriptors.error());

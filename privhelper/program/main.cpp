@@ -1,5 +1,6 @@
 // banger-privhelper. Reads as a table of contents: who is served, what is given up, who lives, how
 // it ends.
+#include "messages/base/landlock.hpp"
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
 #include "messages/transport/transport.hpp"
@@ -142,8 +143,13 @@ int serve(role r, const options& o) {
   auto d = open_doors(r, o.socket_dir, o.limits.owner);
   if (!d)
     return give_up(d.error());
-  if (auto ok = confine(r); !ok)
+  const bool has_landlock = landlock_abi() > 0; // afterwards the filter does not let us ask
+  if (auto ok = confine(r, o.socket_dir); !ok)
     return give_up(ok.error());
+  if (!has_landlock)
+    log::warn({}, "files_not_limited",
+              {{"text", "this kernel offers no Landlock: what root's "
+                        "process may write is for its unit to say"}});
   house h;
   caf::actor_system_config config;
   transport::configure(config, transport::role::helper);

@@ -1,5 +1,6 @@
 #include "privhelper/confinement.hpp"
 
+#include "messages/base/landlock.hpp"
 #include "privhelper/calls.hpp"
 
 #include <array>
@@ -94,6 +95,18 @@ expected<void> check_has(role r) {
   return {};
 }
 
+// Read: libraries are loaded when they are needed first, and /proc tells much. `machine` only looks
+// and signals; what starts programs will have to say here what they need.
+struct file_needs {
+  std::vector<std::string_view> execute, read, write;
+};
+
+file_needs files_of(role r) {
+  if (r == role::network)
+    return {{}, {"/"}, {"/dev/net/tun", "/dev/null", "/proc/sys/net/ipv4"}};
+  return {{"/"}, {}, {"/dev/null"}};
+}
+
 std::string joined(const std::vector<std::string_view>& words) {
   std::string text;
   for (const auto word : words)
@@ -130,8 +143,29 @@ expected<void> drop_capabilities(role r) {
   return keep_only(mask_of(r));
 }
 
-expected<void> confine(role r) {
+expected<void> limit_files(role r, const std::filesystem::path& sockets) {
+  const int abi = landlock_abi();
+  if (abi == 0)
+    return {};
+  const auto needs = files_of(r);
+  landlock_rules rules;
+  rules.execute.assign(needs.execute.begin(), needs.execute.end());
+  rules.read.assign(needs.read.begin(), needs.read.end());
+  rules.write.assign(needs.write.begin(), needs.write.end());
+  rules.manage = {sockets};
+  rules.signal_others = r == role::machine;
+  const auto ruleset = make_ruleset(abi, rules);
+  if (!ruleset)
+    return tl::unexpected(ruleset.error());
+  if (!restrict_self(ruleset->get()))
+    return fail_errno("cannot give files up", errno);
+  return {};
+}
+
+expected<void> confine(role r, const std::filesystem::path& sockets) {
   if (auto ok = drop_capabilities(r); !ok)
+    return ok;
+  if (auto ok = limit_files(r, sockets); !ok)
     return ok;
   return filter_system_calls(r);
 }
@@ -143,6 +177,11 @@ std::string describe_confinement() {
     text +=
         "| `" + std::string(to_string(r)) + "` | " + joined({names.begin(), names.end()}) + " |\n";
   }
+  text += "\n| role | executes | writes to |\n| --- | --- | --- |\n";
+  for (const auto r : {role::network, role::machine})
+    text += "| `" + std::string(to_string(r)) + "` | " +
+            (files_of(r).execute.empty() ? "nothing" : "anything") + " | " +
+            joined(files_of(r).write) + "; the folder of its sockets |\n";
   text += "\nRole `network` may make these calls:\n\n| for | calls |\n| --- | --- |\n";
   describe_groups(free_calls(), text);
   text += "\nand these, under conditions; all others fail:\n\n| call | only if |\n| --- | --- |\n";

@@ -1,7 +1,7 @@
 // What a hypervisor is left with: decided by the daemon as data, put on by the child.
 #pragma once
 
-#include "actors/hypervisor/landlock.hpp"
+#include "messages/base/landlock.hpp"
 #include "actors/hypervisor/machine.hpp"
 
 #include <string>

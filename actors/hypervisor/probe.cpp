@@ -1,5 +1,5 @@
 #include "actors/hypervisor/probe.hpp"
-#include "actors/hypervisor/landlock.hpp"
+#include "messages/base/landlock.hpp"
 #include "actors/hypervisor/launcher.hpp"
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/qemu.hpp"

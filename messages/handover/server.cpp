@@ -77,7 +77,6 @@ public:
       return fail_errno("cannot hand descriptors over", errno);
     const without_signals quiet;
     thread_ = std::thread([this] { run(); });
-    ::pthread_setname_np(thread_.native_handle(), "handover");
     return {};
   }
 
@@ -130,6 +129,7 @@ private:
   }
 
   void run() {
+    ::pthread_setname_np(::pthread_self(), "handover"); // another thread's is a file in /proc
     while (goes_on()) {
       std::vector<pollfd> waited{{wake_.get(), POLLIN, 0}, {listener_.socket(), POLLIN, 0}};
       for (const auto& c : connections_)
@@ -144,7 +144,7 @@ private:
           serve(i);
       tidy();
       if (waited[1].revents != 0)
-        accept_all();
+        accept_some();
     }
   }
 
@@ -176,8 +176,9 @@ private:
     });
   }
 
-  void accept_all() {
-    for (;;) {
+  // No more than may be held: those that hold get their turn in between.
+  void accept_some() {
+    for (std::size_t i = 0; i < opts_.max_connections; ++i) {
       unique_fd socket(
           ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (socket) {

@@ -110,7 +110,8 @@ bool doorman::new_connection() {
   const auto& allowed = door_->opts.allowed_uids;
   if (std::find(allowed.begin(), allowed.end(), who.uid) == allowed.end())
     return refuse(socket, who, "another user");
-  if (door_->present.size() >= door_->opts.max_connections)
+  const auto kept = who.uid == 0 ? 0 : door_->opts.kept_for_root;
+  if (door_->present.size() + kept >= door_->opts.max_connections)
     return refuse(socket, who, "too many connections");
   auto made = caf::make_counted<connection>(door_, socket, who);
   const auto handle = made->hdl();

@@ -51,6 +51,7 @@ struct options {
   std::optional<uid_t> socket_owner = {}; ///< of the socket's file; else our own
   int inherited = -1; ///< a listening socket that somebody made for us, such as systemd
   std::size_t max_connections = 64; ///< more are closed at once
+  std::size_t kept_for_root = 0;    ///< of these; nobody else gets them
   std::chrono::milliseconds handshake_timeout{5000};
   std::size_t max_unsent =
       16u << 20;        ///< bytes that wait for a client that does not read; beyond it is cut off

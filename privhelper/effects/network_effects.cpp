@@ -1,12 +1,12 @@
 #include "privhelper/effects/network_effects.hpp"
 
+#include "actors/log/log.hpp"
+
 #include <algorithm>
 
 namespace banger::helper {
 
 namespace {
-
-net::guest as_guest(const guest& g) { return {g.tap, g.mac, g.address, g.nat}; }
 
 template <class T>
 bool has(const std::vector<T>& all, const T& one) {
@@ -14,6 +14,32 @@ bool has(const std::vector<T>& all, const T& one) {
 }
 
 constexpr std::size_t most_at_once = 64; ///< taps, in one step for the kernel
+constexpr std::size_t most_named = 8;    ///< in an error's text
+
+// What went wrong is the answer then; what went well is told, too.
+tl::unexpected<failure> but_removed(failure why, const std::vector<std::string>& removed) {
+  if (removed.empty())
+    return tl::unexpected(std::move(why));
+  why.why += (why.why.empty() ? "" : "; ") + std::to_string(removed.size()) + " were removed:";
+  for (std::size_t i = 0; i < removed.size() && i < most_named; ++i)
+    why.why += (i == 0 ? " " : ", ") + removed[i];
+  if (removed.size() > most_named)
+    why.why += ", ...";
+  return tl::unexpected(std::move(why));
+}
+
+/// The first error of several things that are done anyway.
+class outcomes {
+public:
+  void add(const expected<void>& one) {
+    if (first_)
+      first_ = one;
+  }
+  const expected<void>& first() const { return first_; }
+
+private:
+  expected<void> first_;
+};
 
 } // namespace
 
@@ -40,7 +66,25 @@ expected<void> network_effects::carry_out(const bridge_task& task) {
   return task.present ? make_bridge(task) : remove_bridge(task.bridge);
 }
 
+// A bridge that is there as it is wanted works, whatever routes came later.
 expected<void> network_effects::make_bridge(const bridge_task& task) {
+  if (!links_.check_network(task.bridge, *task.network))
+    if (auto ok = check_place(task); !ok)
+      return ok;
+  return links_.ensure_bridge(task.bridge, *task.network);
+}
+
+expected<void> network_effects::check_place(const bridge_task& task) {
+  const auto all = links_.inventory();
+  if (!all)
+    return tl::unexpected(all.error());
+  const auto others = std::count_if(all->begin(), all->end(), [&](const net::link_info& l) {
+    return l.kind == "bridge" && l.name != task.bridge.str();
+  });
+  if (static_cast<std::size_t>(others) >= net::most_bridges)
+    return fail(errc::busy, "cannot make the bridge " + task.bridge.str(),
+                std::to_string(others) + " bridges of banger are there, and no more may be",
+                "remove one that nobody uses (`ip link delete NAME`)");
   const auto routes = links_.routes();
   if (!routes)
     return tl::unexpected(routes.error());
@@ -49,12 +93,22 @@ expected<void> network_effects::make_bridge(const bridge_task& task) {
                 "cannot give " + task.bridge.str() + " the network " + task.network->str(),
                 "this host has a route to " + other->str(),
                 "choose another one: network.subnet in config.toml");
-  return links_.ensure_bridge(task.bridge, *task.network);
+  return {};
 }
 
-// The rules last: as long as there is a bridge, they hold its guests.
+// The rules last: as long as there is a bridge, they hold its guests. A tap that lost its bridge to
+// somebody else's hand must not survive them.
 expected<void> network_effects::remove_bridge(const bridge_name& bridge) {
   if (auto ok = links_.remove_bridge(bridge); !ok)
+    return ok;
+  const auto found = links_.inventory();
+  if (!found)
+    return tl::unexpected(found.error());
+  std::vector<tap_name> lost;
+  for (const auto& link : *found)
+    if (auto name = tap_name::parse(link.name); name && link.kind == "tun" && link.master.empty())
+      lost.push_back(*name);
+  if (auto ok = links_.remove_taps(lost); !ok)
     return ok;
   auto wall = firewall();
   if (!wall)
@@ -71,6 +125,10 @@ expected<std::vector<unique_fd>> network_effects::carry_out(const taps_task& tas
       return tl::unexpected(ok.error());
     return descriptors;
   }
+  auto wall = firewall();
+  const auto held = wall ? (*wall)->check_policy(task.bridge) : tl::unexpected(wall.error());
+  if (!held)
+    return tl::unexpected(held.error());
   auto taps = links_.open_taps(task.bridge, task.names);
   if (!taps)
     return tl::unexpected(taps.error());
@@ -85,24 +143,27 @@ expected<messages::policy_reply> network_effects::carry_out(const policy_task& t
   auto wall = firewall();
   if (!wall)
     return tl::unexpected(wall.error());
-  net::policy policy{task.bridge, task.network, {}};
-  bool nat = false;
-  for (const auto& g : task.guests) {
-    policy.guests.push_back(as_guest(g));
-    nat = nat || g.nat;
-  }
-  if (auto ok = (*wall)->apply(policy); !ok)
+  if (auto ok = links_.check_network(task.bridge, task.network); !ok)
     return tl::unexpected(ok.error());
+  if (auto ok = (*wall)->apply({task.bridge, task.network, task.guests}); !ok)
+    return tl::unexpected(ok.error());
+  if (const auto weak = (*wall)->weakness())
+    log::warn({.op = task.op.str()}, "packet_filter_weak", {{"text", *weak}});
+  const bool nat =
+      std::any_of(task.guests.begin(), task.guests.end(), [](const guest& g) { return g.nat; });
   return obstacles_of(task.bridge, nat);
 }
 
+// Who goes may go, whatever became of the bridge.
 expected<messages::policy_reply> network_effects::carry_out(const guest_task& task) {
   auto wall = firewall();
   if (!wall)
     return tl::unexpected(wall.error());
-  const auto changed = task.present
-                           ? (*wall)->add_guest(task.bridge, task.network, as_guest(task.guest))
-                           : (*wall)->remove_guest(task.bridge, as_guest(task.guest));
+  if (task.present)
+    if (auto ok = links_.check_network(task.bridge, task.network); !ok)
+      return tl::unexpected(ok.error());
+  const auto changed = task.present ? (*wall)->add_guest(task.bridge, task.network, task.guest)
+                                    : (*wall)->remove_guest(task.bridge, task.guest);
   if (!changed)
     return tl::unexpected(changed.error());
   return obstacles_of(task.bridge, task.present && task.guest.nat);
@@ -151,93 +212,131 @@ expected<messages::network_inventory> network_effects::inventory() {
     all.links.push_back(
         {l.name, l.kind, l.master, static_cast<std::uint32_t>(l.index), l.up, l.addresses});
   const auto wall = firewall();
-  const auto policies = wall ? (*wall)->inventory() : tl::unexpected(wall.error());
-  if (!policies && policies.error().code != errc::unavailable)
-    return tl::unexpected(policies.error());
-  if (policies)
-    for (const auto& p : *policies)
-      for (const auto& g : p.guests)
-        all.guests.push_back({g.tap.str(), g.mac.str(), g.address.str(), g.nat});
+  const auto held = wall ? (*wall)->everything() : tl::unexpected(wall.error());
+  if (!held && held.error().code != errc::unavailable)
+    return tl::unexpected(held.error());
+  const auto show = [&](const std::vector<guest>& guests) {
+    for (const auto& g : guests)
+      all.guests.push_back({g.tap.str(), g.mac.str(), g.address.str(), g.nat});
+  };
+  if (held) {
+    for (const auto& p : held->policies)
+      show(p.guests);
+    show(held->strays);
+  }
   return all;
 }
 
 expected<messages::sweep_reply> network_effects::carry_out(const network_sweep_task& task) {
   messages::sweep_reply done;
-  const auto taps = sweep_taps(task, done);
-  const auto guests = sweep_guests(task, done);
-  const auto bridges = sweep_bridges(task, done);
-  for (const auto* outcome : {&taps, &guests, &bridges})
-    if (!*outcome)
-      return tl::unexpected(outcome->error());
+  outcomes all;
+  all.add(sweep_taps(task, done));
+  all.add(sweep_bridges(task, done));
+  all.add(sweep_rules(task, done));
+  if (!all.first())
+    return but_removed(all.first().error(), done.removed);
   return done;
 }
 
 expected<void> network_effects::sweep_taps(const network_sweep_task& task,
                                            messages::sweep_reply& into) {
-  const auto all = links_.inventory();
-  if (!all)
-    return tl::unexpected(all.error());
+  const auto found = links_.inventory();
+  if (!found)
+    return tl::unexpected(found.error());
   std::vector<tap_name> batch;
-  expected<void> outcome;
+  outcomes all;
   const auto remove = [&] {
     const auto done = links_.remove_taps(batch);
-    if (!done && outcome)
-      outcome = done;
+    all.add(done);
     if (done)
       for (const auto& name : batch)
         into.removed.push_back("tap " + name.str());
     batch.clear();
   };
-  for (const auto& link : *all) {
+  for (const auto& link : *found) {
     const auto name = tap_name::parse(link.name);
-    if (name && link.kind == "tun" && !has(task.taps, *name))
+    if (name && link.kind == "tun" && (link.master.empty() || !has(task.taps, *name)))
       batch.push_back(*name);
     if (batch.size() == most_at_once)
       remove();
   }
   if (!batch.empty())
     remove();
-  return outcome;
-}
-
-expected<void> network_effects::sweep_guests(const network_sweep_task& task,
-                                             messages::sweep_reply& into) {
-  const auto wall = firewall();
-  const auto policies = wall ? (*wall)->inventory() : tl::unexpected(wall.error());
-  if (!policies)
-    return policies.error().code == errc::unavailable ? expected<void>{}
-                                                      : tl::unexpected(policies.error());
-  for (const auto& p : *policies) {
-    auto left = p;
-    std::erase_if(left.guests, [&](const net::guest& g) { return !has(task.taps, g.tap); });
-    const bool stays = has(task.bridges, p.bridge);
-    if (stays && left == p)
-      continue;
-    if (auto ok = stays ? (*wall)->apply(left) : (*wall)->remove(p.bridge); !ok)
-      return ok;
-    for (const auto& g : p.guests)
-      if (!stays || !has(task.taps, g.tap))
-        into.removed.push_back("guest " + g.address.str());
-    if (!stays)
-      into.removed.push_back("rules " + p.bridge.str());
-  }
-  return {};
+  return all.first();
 }
 
 expected<void> network_effects::sweep_bridges(const network_sweep_task& task,
                                               messages::sweep_reply& into) {
-  const auto all = links_.inventory();
-  if (!all)
-    return tl::unexpected(all.error());
-  for (const auto& link : *all) {
+  const auto found = links_.inventory();
+  if (!found)
+    return tl::unexpected(found.error());
+  outcomes all;
+  for (const auto& link : *found) {
     const auto name = bridge_name::parse(link.name);
     if (!name || link.kind != "bridge" || has(task.bridges, *name))
       continue;
-    if (auto ok = remove_bridge(*name); !ok)
-      return ok;
-    into.removed.push_back("bridge " + name->str());
+    const auto done = links_.remove_bridge(*name);
+    all.add(done);
+    if (done)
+      into.removed.push_back("bridge " + name->str());
   }
-  return {};
+  return all.first();
+}
+
+expected<std::vector<bridge_name>> network_effects::bridges() {
+  const auto found = links_.inventory();
+  if (!found)
+    return tl::unexpected(found.error());
+  std::vector<bridge_name> names;
+  for (const auto& link : *found)
+    if (auto name = bridge_name::parse(link.name); name && link.kind == "bridge")
+      names.push_back(*name);
+  return names;
+}
+
+// A bridge that could not be removed has ports: it keeps its rules, and they then let nobody do
+// anything who is not named.
+expected<void> network_effects::sweep_rules(const network_sweep_task& task,
+                                            messages::sweep_reply& into) {
+  const auto wall = firewall();
+  const auto held = wall ? (*wall)->everything() : tl::unexpected(wall.error());
+  if (!held)
+    return held.error().code == errc::unavailable ? expected<void>{} : tl::unexpected(held.error());
+  const auto there = bridges();
+  if (!there)
+    return tl::unexpected(there.error());
+  std::vector<net::policy> left;
+  std::vector<std::string> removed;
+  for (auto p : held->policies) {
+    const bool stays = has(task.bridges, p.bridge) || has(*there, p.bridge);
+    std::erase_if(p.guests, [&](const guest& g) {
+      const bool goes = !stays || !has(task.taps, g.tap);
+      if (goes)
+        removed.push_back("guest " + g.address.str());
+      return goes;
+    });
+    if (stays)
+      left.push_back(std::move(p));
+    else
+      removed.push_back("rules " + p.bridge.str());
+  }
+  for (const auto& g : held->strays)
+    removed.push_back("guest " + g.address.str());
+  if (left != held->policies || !held->tidy)
+    if (auto ok = (*wall)->keep(left); !ok)
+      return ok;
+  into.removed.insert(into.removed.end(), removed.begin(), removed.end());
+  return forget_gone(held->policies, left);
+}
+
+// What of theirs is in the tables of others.
+expected<void> network_effects::forget_gone(const std::vector<net::policy>& before,
+                                            const std::vector<net::policy>& left) {
+  outcomes all;
+  for (const auto& p : before)
+    if (std::none_of(left.begin(), left.end(), [&](auto& l) { return l.bridge == p.bridge; }))
+      all.add((*firewall())->remove(p.bridge));
+  return all.first();
 }
 
 } // namespace banger::helper

@@ -56,24 +56,55 @@ expected<void> firewall::apply(const policy& p) {
   return nat ? turn_on_forwarding(p.bridge) : expected<void>{};
 }
 
+expected<void> firewall::check_policy(const bridge_name& bridge) {
+  auto ok = nft_.run("get element inet banger bridges { \"" + bridge.str() + "\" }");
+  if (ok && where_ == layers::bridge_and_inet)
+    ok = has_bridge_table();
+  if (ok || ok.error().code != errc::not_found)
+    return ok;
+  return fail(errc::not_found, "the packet filter has no rules for " + bridge.str(),
+              "they were never made, or something removed them (`nft flush ruleset`?)",
+              "start the VM again");
+}
+
+expected<void> firewall::has_bridge_table() {
+  const auto tables = nft_.list("list tables bridge");
+  if (!tables)
+    return tl::unexpected(tables.error());
+  for (const auto& thing : tables->value("nftables", nlohmann::json::array()))
+    if (thing.contains("table") && thing["table"].value("name", "") == "banger")
+      return {};
+  return fail(errc::not_found, "there is no table `bridge banger`");
+}
+
 expected<void> firewall::add_guest(const bridge_name& bridge, const ipv4_net& net, const guest& g) {
   if (auto ok = check({policy{bridge, net, {g}}}); !ok)
     return ok;
-  auto ok = nft_.run(admission(bridge, g, where_));
-  if (!ok && ok.error().code == errc::not_found) {
-    ok.error().what = "the firewall tables of banger are not there";
-    ok.error().remedy = "something removed them (`nft flush ruleset`?); start the VM again";
-  }
-  if (!ok || !g.nat)
+  if (auto ok = check_policy(bridge); !ok)
+    return ok;
+  if (auto ok = nft_.run(admission(bridge, g, where_)); !ok || !g.nat)
     return ok;
   return turn_on_forwarding(bridge);
 }
 
+// All in one; but a transaction that misses one table does nothing in the other either.
 expected<void> firewall::remove_guest(const bridge_name& bridge, const guest& g) {
+  const auto is_done = [](const expected<void>& done) {
+    return done || done.error().code == errc::not_found;
+  };
   auto ok = nft_.run(expulsion(bridge, g, where_));
-  if (!ok && ok.error().code == errc::not_found)
-    return {};
-  return ok;
+  if (ok || ok.error().code != errc::not_found)
+    return ok;
+  if (ok = nft_.run(expulsion(bridge, g, layers::inet)); !is_done(ok))
+    return ok;
+  if (where_ == layers::bridge_and_inet)
+    if (ok = nft_.run(expulsion_from_bridge(g)); !is_done(ok))
+      return ok;
+  return {};
+}
+
+expected<void> firewall::keep(const std::vector<policy>& policies) {
+  return nft_.run(ruleset(policies, where_));
 }
 
 expected<void> firewall::remove(const bridge_name& bridge) {
@@ -88,12 +119,38 @@ expected<void> firewall::remove(const bridge_name& bridge) {
 }
 
 expected<std::vector<policy>> firewall::inventory() {
-  const auto table = nft_.list("list table inet banger");
-  if (!table && table.error().code == errc::not_found)
-    return std::vector<policy>{};
+  const auto table = list_if_there("list table inet banger");
   if (!table)
     return tl::unexpected(table.error());
-  return policies_in(*table);
+  return contents_of(*table, {}).policies;
+}
+
+expected<contents> firewall::everything() {
+  const auto table = list_if_there("list table inet banger");
+  if (!table)
+    return tl::unexpected(table.error());
+  auto set = expected<nlohmann::json>(nlohmann::json());
+  if (where_ == layers::bridge_and_inet)
+    set = list_if_there("list set bridge banger guests");
+  if (!set)
+    return tl::unexpected(set.error());
+  return contents_of(*table, *set);
+}
+
+expected<nlohmann::json> firewall::list_if_there(const std::string& command) {
+  auto listed = nft_.list(command);
+  if (!listed && listed.error().code == errc::not_found)
+    return nlohmann::json::object();
+  return listed;
+}
+
+std::optional<std::string> firewall::weakness() const {
+  if (where_ == layers::bridge_and_inet)
+    return std::nullopt;
+  return "this kernel cannot filter frames on a bridge (nftables' bridge family is missing): that "
+         "a "
+         "guest does not take MAC and address of another one, and does not lie in ARP, is not "
+         "checked; `modprobe nf_tables_bridge`, or a kernel with CONFIG_NF_TABLES_BRIDGE";
 }
 
 expected<std::vector<std::string>> firewall::cooperate(const bridge_name& bridge) {
@@ -101,6 +158,8 @@ expected<std::vector<std::string>> firewall::cooperate(const bridge_name& bridge
   if (!chains)
     return tl::unexpected(chains.error());
   std::vector<std::string> obstacles;
+  if (const auto weak = weakness())
+    obstacles.push_back(*weak);
   for (const auto& chain : forward_chains(*chains)) {
     const auto table = nft_.list("list table " + chain.table_name());
     if (!table)

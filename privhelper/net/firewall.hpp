@@ -18,16 +18,20 @@ public:
   /// `where`: only for tests; otherwise what the kernel has is found out.
   static expected<firewall> open(std::optional<layers> where = std::nullopt);
 
-  /// What guests are held to; `inet` is worth a warning.
-  layers held_by() const { return where_; }
+  /// What this kernel cannot hold guests to, and what to do; for people.
+  std::optional<std::string> weakness() const;
 
   /// From now on these guests, and no others, are behind this bridge. One transaction; other
   /// bridges stay as they are. Turns IP forwarding on if one has NAT. `bad_request`: see `check`.
   expected<void> apply(const policy& p);
 
+  /// Whether this bridge's guests are held to something. `not_found`: `apply` was never called for
+  /// it, or somebody removed our tables (`nft flush ruleset`).
+  expected<void> check_policy(const bridge_name& bridge);
+
   /// A guest comes, or its `nat` changes. Before its tap is opened. `bad_request`: its address is
-  /// not in the network. `not_found`: somebody removed our tables (`nft flush ruleset`); `apply`
-  /// makes them again.
+  /// not in the network. `busy`: there is no room. `not_found`: the bridge has no policy; `apply`
+  /// makes it.
   expected<void> add_guest(const bridge_name& bridge, const ipv4_net& net, const guest& g);
 
   /// A guest goes; after its tap. Success if it is gone already, with tables or without.
@@ -37,8 +41,13 @@ public:
   /// bridge. Success if it is gone already.
   expected<void> remove(const bridge_name& bridge);
 
+  /// These policies, and nothing else, are in the tables afterwards; without policies: no tables.
+  expected<void> keep(const std::vector<policy>& policies);
+
   /// What is in the kernel. None: no tables.
   expected<std::vector<policy>> inventory();
+  /// And what should not be.
+  expected<contents> everything();
 
   /// Makes other firewalls let guests with NAT through where there is a place for that (Docker's
   /// DOCKER-USER), and answers what else is in the way: one line each, with what to do. To be
@@ -48,6 +57,8 @@ public:
 private:
   firewall(nft context, layers where) : nft_(std::move(context)), where_(where) {}
   expected<void> withdraw(const bridge_name& bridge);
+  expected<void> has_bridge_table();
+  expected<nlohmann::json> list_if_there(const std::string& command);
 
   nft nft_;
   layers where_;

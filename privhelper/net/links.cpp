@@ -110,6 +110,23 @@ expected<void> links::ensure_bridge(const bridge_name& bridge, const ipv4_net& n
   return socket_.must("cannot set the bridge " + bridge.str() + " up", std::move(set));
 }
 
+expected<void> links::check_network(const bridge_name& bridge, const ipv4_net& net) {
+  const auto link = find_bridge(bridge);
+  if (!link)
+    return tl::unexpected(link.error());
+  if (!*link)
+    return fail(errc::not_found, "there is no bridge " + bridge.str());
+  const auto there = addresses((*link)->index);
+  if (!there)
+    return tl::unexpected(there.error());
+  if (there->empty())
+    return fail(errc::not_found, "the bridge " + bridge.str() + " has no address");
+  if (*there == std::vector{with_prefix(net)})
+    return {};
+  return fail(errc::unauthorized, bridge.str() + " has not the network " + net.str(),
+              "it has " + joined(*there), "use its own network, or remove the bridge first");
+}
+
 // Made and not finished: a daemon that was killed in between finds it without an address, and adds
 // it.
 expected<void> links::make_bridge(const bridge_name& bridge, const ipv4_net& net) {

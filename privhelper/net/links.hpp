@@ -43,6 +43,10 @@ public:
   /// name has another IPv4 address, or is no bridge.
   expected<void> ensure_bridge(const bridge_name& bridge, const ipv4_net& net);
 
+  /// Whether the bridge has this network's host address and no other. `not_found`: no such bridge,
+  /// or it has no address. `unauthorized`: it has another one. `already_exists`: it is no bridge.
+  expected<void> check_network(const bridge_name& bridge, const ipv4_net& net);
+
   /// Success if there is none. `busy`: it still has ports. `already_exists`: it is no bridge.
   expected<void> remove_bridge(const bridge_name& bridge);
 

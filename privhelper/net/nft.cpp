@@ -53,6 +53,9 @@ tl::unexpected<failure> refused(nft_ctx* context) {
   const auto why = reason(context);
   const bool gone = why.find("No such file or directory") != why.npos;
   const bool denied = why.find("Operation not permitted") != why.npos;
+  if (why.find("Too many open files in system") != why.npos) // what a full set says
+    return fail(errc::busy, "nftables has no room for more", "a set of ours is full",
+                "stop VMs, or let them share a bridge");
   if (why.find("not supported") != why.npos)
     return fail(errc::unavailable, "this kernel has no nftables", why, no_nftables);
   return fail(gone ? errc::not_found : errc::operation_failed, "nftables refused a change", why,
@@ -80,10 +83,17 @@ expected<nft> nft::open() {
   return opened;
 }
 
-expected<void> nft::run(const std::string& commands) {
+expected<void> nft::say(const std::string& commands) {
   if (nftables().run_cmd_from_buffer(context_.get(), commands.c_str()) != 0)
     return refused(context_.get());
   return {};
+}
+
+// What a command printed would stand before what the next one prints.
+expected<void> nft::run(const std::string& commands) {
+  auto done = say(commands);
+  nftables().ctx_get_output_buffer(context_.get());
+  return done;
 }
 
 expected<void> nft::try_out(const std::string& commands) {
@@ -95,7 +105,7 @@ expected<void> nft::try_out(const std::string& commands) {
 
 expected<nlohmann::json> nft::list(const std::string& command) {
   nftables().ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
-  auto done = run(command);
+  auto done = say(command);
   nftables().ctx_output_set_flags(context_.get(), 0);
   if (!done)
     return tl::unexpected(done.error());

@@ -17,6 +17,7 @@ public:
   static expected<nft> open();
 
   /// One transaction: all of it, or nothing. `not_found`: a table, chain or element is not there.
+  /// `busy`: a set is full.
   expected<void> run(const std::string& commands);
   /// Whether the kernel would take it; nothing changes.
   expected<void> try_out(const std::string& commands);
@@ -28,6 +29,7 @@ private:
     void operator()(nft_ctx* c) const;
   };
   explicit nft(nft_ctx* context) : context_(context) {}
+  expected<void> say(const std::string& commands);
 
   std::unique_ptr<nft_ctx, release> context_;
 };

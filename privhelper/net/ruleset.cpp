@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace banger::net {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view inet_chains = R"(
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
+    iifname "tap-fc-*" drop comment "has lost its bridge"
     iifname @bridges meta nfproto ipv6 drop
     iifname @bridges iifname . ether saddr . ip saddr != @guests drop
     iifname @bridges fib daddr type != local iifname . ip saddr != @nat reject with icmpx admin-prohibited
@@ -67,6 +69,9 @@ constexpr std::string_view bridge_chains = R"(
   }
 )";
 
+// One more for who has none: his element is added and deleted in one transaction.
+constexpr std::size_t nat_room = most_guests + 1;
+
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 std::string inet_guest(const bridge_name& bridge, const guest& g) {
@@ -86,9 +91,10 @@ std::string gateway(const policy& p) {
   return quoted(p.bridge.str()) + " . " + p.net.host().str() + " comment " + quoted(p.net.str());
 }
 
-std::string set(std::string_view name, std::string_view type,
+std::string set(std::string_view name, std::string_view type, std::size_t room,
                 const std::vector<std::string>& elements) {
-  std::string text = "  set " + std::string(name) + " {\n    typeof " + std::string(type) + "\n";
+  std::string text = "  set " + std::string(name) + " {\n    typeof " + std::string(type) +
+                     "\n    size " + std::to_string(room) + "\n";
   if (!elements.empty()) {
     text += "    elements = {";
     for (const auto& one : elements)
@@ -109,10 +115,10 @@ std::string inet_table(const std::vector<policy>& policies) {
         nat.push_back(nat_guest(p.bridge, g));
     }
   }
-  return "table inet banger {\n" + set("bridges", "iifname", bridges) +
-         set("gateways", "iifname . ip daddr", gateways) +
-         set("guests", "iifname . ether saddr . ip saddr", guests) +
-         set("nat", "iifname . ip saddr", nat) + std::string(inet_chains) + "}\n";
+  return "table inet banger {\n" + set("bridges", "iifname", most_bridges, bridges) +
+         set("gateways", "iifname . ip daddr", most_bridges, gateways) +
+         set("guests", "iifname . ether saddr . ip saddr", most_guests, guests) +
+         set("nat", "iifname . ip saddr", nat_room, nat) + std::string(inet_chains) + "}\n";
 }
 
 std::string bridge_table(const std::vector<policy>& policies) {
@@ -120,7 +126,8 @@ std::string bridge_table(const std::vector<policy>& policies) {
   for (const auto& p : policies)
     for (const auto& g : p.guests)
       guests.push_back(bridge_guest(g));
-  return "table bridge banger {\n" + set("guests", "iifname . ether saddr . ip saddr", guests) +
+  return "table bridge banger {\n" +
+         set("guests", "iifname . ether saddr . ip saddr", most_guests, guests) +
          std::string(bridge_chains) + "}\n";
 }
 
@@ -152,6 +159,18 @@ private:
   std::set<T> seen_;
 };
 
+expected<void> check_room(const std::vector<policy>& policies) {
+  std::size_t guests = 0;
+  for (const auto& p : policies)
+    guests += p.guests.size();
+  if (policies.size() <= most_bridges && guests <= most_guests)
+    return {};
+  return fail(errc::busy, "the packet filter has no room for more",
+              std::to_string(most_bridges) + " bridges and " + std::to_string(most_guests) +
+                  " guests are the most",
+              "stop VMs, or let them share a bridge");
+}
+
 tl::unexpected<failure> twice(std::string_view what, const std::string& which) {
   return fail(errc::bad_request, std::string(what) + " " + which + " is there twice");
 }
@@ -159,6 +178,8 @@ tl::unexpected<failure> twice(std::string_view what, const std::string& which) {
 } // namespace
 
 expected<void> check(const std::vector<policy>& policies) {
+  if (auto ok = check_room(policies); !ok)
+    return ok;
   once<bridge_name> bridges;
   once<tap_name> taps;
   once<mac_address> macs;
@@ -209,10 +230,10 @@ std::string admission(const bridge_name& bridge, const guest& g, layers where) {
 
 std::string expulsion(const bridge_name& bridge, const guest& g, layers where) {
   auto text = remove(inet_guests, inet_guest(bridge, g)) + remove(inet_nat, nat_guest(bridge, g));
-  if (where == layers::bridge_and_inet)
-    text += remove(bridge_guests, bridge_guest(g));
-  return text;
+  return where == layers::bridge_and_inet ? text + expulsion_from_bridge(g) : text;
 }
+
+std::string expulsion_from_bridge(const guest& g) { return remove(bridge_guests, bridge_guest(g)); }
 
 namespace {
 
@@ -221,6 +242,8 @@ struct element {
   std::vector<std::string> key;
   std::string comment;
 };
+
+using sets = std::map<std::string, std::vector<element>>;
 
 element parse_element(const nlohmann::json& e) {
   element parsed;
@@ -235,57 +258,103 @@ element parse_element(const nlohmann::json& e) {
   return parsed;
 }
 
-std::map<std::string, std::vector<element>> sets_in(const nlohmann::json& table) {
-  std::map<std::string, std::vector<element>> sets;
+sets sets_in(const nlohmann::json& table) {
+  sets found;
+  if (!table.is_object())
+    return found;
   for (const auto& thing : table.value("nftables", nlohmann::json::array())) {
     if (!thing.contains("set") || !thing["set"].contains("elem"))
       continue;
-    auto& elements = sets[thing["set"].value("name", "")];
+    auto& elements = found[thing["set"].value("name", "")];
     for (const auto& e : thing["set"]["elem"])
       elements.push_back(parse_element(e));
   }
-  return sets;
+  return found;
 }
 
-void put_guest(std::vector<policy>& policies, const element& e) {
-  if (e.key.size() != 3)
-    return;
-  const auto bridge = bridge_name::parse(e.key[0]);
-  const auto mac = mac_address::parse(e.key[1]);
-  const auto address = ipv4::parse(e.key[2]);
-  const auto tap = tap_name::parse(e.comment);
-  if (!bridge || !mac || !address || !tap)
-    return;
-  for (auto& p : policies)
-    if (p.bridge == *bridge)
-      p.guests.push_back({*tap, *mac, *address, false});
+std::optional<guest> as_guest(const std::string& tap, const std::string& mac,
+                              const std::string& address) {
+  const auto t = tap_name::parse(tap);
+  const auto m = mac_address::parse(mac);
+  const auto a = ipv4::parse(address);
+  if (!t || !m || !a)
+    return std::nullopt;
+  return guest{*t, *m, *a, false};
 }
 
-} // namespace
-
-std::vector<policy> policies_in(const nlohmann::json& table) {
-  auto sets = sets_in(table);
+std::vector<policy> bridges_in(sets& inet) {
   std::vector<policy> policies;
-  for (const auto& e : sets["gateways"]) {
+  for (const auto& e : inet["gateways"]) {
     const auto bridge = bridge_name::parse(e.key.empty() ? "" : e.key[0]);
     const auto net = ipv4_net::parse(e.comment);
     if (bridge && net)
       policies.push_back({*bridge, *net, {}});
   }
-  for (const auto& e : sets["guests"])
-    put_guest(policies, e);
+  return policies;
+}
+
+// To its bridge's policy, or to the strays.
+void put_guest(contents& into, const element& e, const std::set<std::vector<std::string>>& nat) {
+  if (e.key.size() != 3)
+    return;
+  auto one = as_guest(e.comment, e.key[1], e.key[2]);
+  if (!one)
+    return;
+  one->nat = nat.count({e.key[0], e.key[2]}) > 0;
+  const auto at = std::find_if(into.policies.begin(), into.policies.end(),
+                               [&](const policy& p) { return p.bridge.str() == e.key[0]; });
+  (at == into.policies.end() ? into.strays : at->guests).push_back(*one);
+}
+
+std::set<guest> without_nat(const std::vector<policy>& policies) {
+  std::set<guest> all;
+  for (const auto& p : policies)
+    for (const auto& g : p.guests)
+      all.insert({g.tap, g.mac, g.address, false});
+  return all;
+}
+
+// Those that only the bridge table knows.
+void put_strays(contents& into, const std::vector<element>& elements) {
+  const auto known = without_nat(into.policies);
+  for (const auto& e : elements) {
+    const auto one = e.key.size() == 3 ? as_guest(e.key[0], e.key[1], e.key[2]) : std::nullopt;
+    if (one && known.count(*one) == 0 &&
+        std::find(into.strays.begin(), into.strays.end(), *one) == into.strays.end())
+      into.strays.push_back(*one);
+    into.tidy = into.tidy && one;
+  }
+}
+
+bool are_as_many(sets& inet, const std::vector<policy>& policies) {
+  std::size_t guests = 0, nat = 0;
+  for (const auto& p : policies) {
+    guests += p.guests.size();
+    nat += static_cast<std::size_t>(
+        std::count_if(p.guests.begin(), p.guests.end(), [](const guest& g) { return g.nat; }));
+  }
+  return inet["bridges"].size() == policies.size() && inet["gateways"].size() == policies.size() &&
+         inet["guests"].size() == guests && inet["nat"].size() == nat;
+}
+
+} // namespace
+
+contents contents_of(const nlohmann::json& inet_table, const nlohmann::json& bridge_set) {
+  auto inet = sets_in(inet_table);
+  contents found{bridges_in(inet), {}, true};
   std::set<std::vector<std::string>> nat;
-  for (const auto& e : sets["nat"])
+  for (const auto& e : inet["nat"])
     nat.insert(e.key);
-  for (auto& p : policies) {
-    for (auto& g : p.guests)
-      g.nat = nat.count({p.bridge.str(), g.address.str()}) > 0;
+  for (const auto& e : inet["guests"])
+    put_guest(found, e, nat);
+  for (auto& p : found.policies)
     std::sort(p.guests.begin(), p.guests.end(),
               [](const guest& a, const guest& b) { return a.address < b.address; });
-  }
-  std::sort(policies.begin(), policies.end(),
+  std::sort(found.policies.begin(), found.policies.end(),
             [](const policy& a, const policy& b) { return a.bridge < b.bridge; });
-  return policies;
+  put_strays(found, sets_in(bridge_set)["guests"]);
+  found.tidy = found.tidy && found.strays.empty() && are_as_many(inet, found.policies);
+  return found;
 }
 
 } // namespace banger::net

@@ -12,7 +12,7 @@
 //           host -> guest       everything.
 #pragma once
 
-#include "messages/base/net.hpp"
+#include "privhelper/net/guest.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -20,13 +20,8 @@
 
 namespace banger::net {
 
-struct guest {
-  tap_name tap;
-  mac_address mac;
-  ipv4 address;
-  bool nat = false; ///< may reach other machines
-  friend bool operator==(const guest&, const guest&) = default;
-};
+/// What the sets have room for, bridges and guests of all of them.
+inline constexpr std::size_t most_bridges = 16, most_guests = 4096;
 
 /// A bridge and who is behind it.
 struct policy {
@@ -41,7 +36,8 @@ struct policy {
 enum class layers { bridge_and_inet, inet };
 
 /// `bad_request` unless every guest's address is one of its network, no tap, MAC or address is
-/// there twice, and no bridge or network either.
+/// there twice, and no bridge or network either: over all bridges. `busy`: more than there is room
+/// for.
 expected<void> check(const std::vector<policy>& policies);
 
 /// Replaces the tables in one transaction; without policies: removes them.
@@ -51,8 +47,17 @@ std::string ruleset(const std::vector<policy>& policies, layers where);
 std::string admission(const bridge_name& bridge, const guest& g, layers where);
 /// One guest goes; nothing happens if it is not there.
 std::string expulsion(const bridge_name& bridge, const guest& g, layers where);
+std::string expulsion_from_bridge(const guest& g); ///< the table `bridge` only
 
-/// From the JSON of `list table inet banger`. What is not of our form is left out.
-std::vector<policy> policies_in(const nlohmann::json& table);
+/// What the tables hold.
+struct contents {
+  std::vector<policy> policies;
+  std::vector<guest> strays; ///< elements of guests that are in no policy
+  bool tidy = true;          ///< nothing but what `ruleset(policies)` puts there
+};
+
+/// From the JSON of `list table inet banger` and of `list set bridge banger guests`; each may be
+/// empty. What is not of our form is left out, and not tidy.
+contents contents_of(const nlohmann::json& inet_table, const nlohmann::json& bridge_set);
 
 } // namespace banger::net

@@ -17,9 +17,10 @@ constexpr int attempts = 8;
 
 constexpr std::uint64_t no_links = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
-// No links holds for the last component, too. O_NOFOLLOW besides would add nothing, but make the
-// kernel open a link itself for O_PATH, and call one that is in a folder's place no folder. A
-// rename elsewhere in the tree makes it unsure, and say so.
+// Nothing mounted either, below the state folder: a file system of the owner's own (FUSE) answers
+// when it likes. No links holds for the last component, too. O_NOFOLLOW besides would add nothing,
+// but make the kernel open a link itself for O_PATH, and call one that is in a folder's place no
+// folder. A rename elsewhere in the tree makes it unsure, and say so.
 unique_fd open_strictly(int folder, const char* path, int flags, std::uint64_t resolve) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
@@ -41,7 +42,7 @@ tl::unexpected<failure> cannot_open(const std::string& what, int error) {
   case ENOENT:
   case ENOTDIR: return fail(errc::not_found, "cannot open " + what, "there is no such thing");
   case ELOOP: return refuse(what, "a symbolic link is on the way");
-  case EXDEV: return refuse(what, "it leads out of the folder");
+  case EXDEV: return refuse(what, "it leads out of the folder, or something is mounted on the way");
   case ENOSYS:
     return fail(errc::unavailable, "cannot open " + what, "the kernel has no openat2",
                 "use Linux 5.6 or later");
@@ -106,7 +107,7 @@ expected<unique_fd> open_state_folder(const fs::path& folder, uid_t owner) {
 expected<unique_fd> open_beneath(int state, const managed_path& path, uid_t owner, use how) {
   const auto name = "'" + clean(path.str()) + "' of the state folder";
   auto fd = open_strictly(state, path.str().c_str(), flags_for(path.what(), how),
-                          no_links | RESOLVE_BENEATH);
+                          no_links | RESOLVE_BENEATH | RESOLVE_NO_XDEV);
   if (!fd) {
     // What opening says of kinds that cannot be opened in this way.
     if (errno == ENXIO || errno == EISDIR)

@@ -76,9 +76,21 @@ expected<local::listener> open_door(const std::string& name, const fs::path& fol
   return local::listen(folder / (name + ".sock"), owner, type);
 }
 
-} // namespace
+// Of the other role: whoever has its socket can be taken for it.
+void close_passed(role r) {
+  char** names = nullptr;
+  const int count = ::sd_listen_fds_with_names(0, &names);
+  for (int i = 0; i < count; ++i) {
+    const std::string_view name(names[i]);
+    const bool ours = name == to_string(r) || (r == role::network && name == "descriptors");
+    if (!ours)
+      ::close(SD_LISTEN_FDS_START + i);
+    std::free(names[i]);
+  }
+  std::free(names);
+}
 
-expected<doors> open_doors(role r, const fs::path& folder, uid_t owner) {
+expected<doors> open_all(role r, const fs::path& folder, uid_t owner) {
   doors d;
   auto orders = open_door(std::string(to_string(r)), folder, owner, SOCK_STREAM);
   if (!orders)
@@ -91,6 +103,21 @@ expected<doors> open_doors(role r, const fs::path& folder, uid_t owner) {
     return tl::unexpected(descriptors.error());
   d.descriptors = std::move(*descriptors);
   return d;
+}
+
+} // namespace
+
+// At the end: systemd's library finds none of them any more where one is closed.
+expected<doors> open_doors(role r, const fs::path& folder, uid_t owner) {
+  auto opened = open_all(r, folder, owner);
+  close_passed(r);
+  return opened;
+}
+
+void inherit_passed(pid_t parent) {
+  const auto* meant = std::getenv("LISTEN_PID");
+  if (meant != nullptr && meant == std::to_string(parent))
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
 }
 
 } // namespace banger::helper

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <sys/types.h>
 
 namespace banger::helper {
 
@@ -18,6 +19,10 @@ struct doors {
 /// In `folder`, ROLE.sock and descriptors.sock, mode 0600 and the owner's; or what systemd passed
 /// under the names ROLE and descriptors. `unauthorized`: somebody else than root could replace what
 /// is in the folder. `already_exists`: another helper serves there.
+/// Passed sockets that are not this role's are closed.
 expected<doors> open_doors(role r, const std::filesystem::path& folder, uid_t owner);
+
+/// What systemd passed to `parent`, which made this process, was meant for this one.
+void inherit_passed(pid_t parent);
 
 } // namespace banger::helper

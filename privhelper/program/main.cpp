@@ -1,5 +1,6 @@
 // banger-privhelper. Reads as a table of contents: who is served, what is given up, who lives, how
 // it ends.
+#include "messages/base/landlock.hpp"
 #include "messages/base/version.hpp"
 #include "messages/handover/handover.hpp"
 #include "messages/transport/transport.hpp"
@@ -57,16 +58,29 @@ struct house {
   }
 };
 
+/// A line for a stranger, as long as he has not had too many.
+class stranger_log {
+public:
+  template <class Who>
+  void operator()(std::string_view event, const Who& who, const std::string& why) {
+    if (may_write(budget_, event))
+      log::error({}, event, {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+  }
+
+private:
+  log_budget budget_;
+};
+
 transport::options door_of(doors& d, std::uint32_t owner) {
   transport::options o;
   o.inherited = d.orders.release_socket();
   o.allowed_uids = {0, owner};
-  o.refused = [](const auto& who, const auto& why) {
-    log::error({}, "client_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
-  };
-  o.closed = [](const auto& who, const auto& why) {
+  o.kept_for_root = 8;
+  const auto told = std::make_shared<stranger_log>(); // both are called in one thread
+  o.refused = [told](const auto& who, const auto& why) { (*told)("client_refused", who, why); };
+  o.closed = [told](const auto& who, const auto& why) {
     if (!why.empty()) // it did not leave by itself
-      log::error({}, "client_cut", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+      (*told)("client_cut", who, why);
   };
   return o;
 }
@@ -74,8 +88,9 @@ transport::options door_of(doors& d, std::uint32_t owner) {
 expected<transport::server> serve_network(caf::actor_system& system, house& h, doors& d,
                                           const options& o) {
   auto descriptors = handover::server::start(
-      std::move(*d.descriptors), {.refused = [](local::peer who, const std::string& why) {
-        log::error({}, "descriptors_refused", {{"pid", who.pid}, {"uid", who.uid}, {"text", why}});
+      std::move(*d.descriptors), {.refused = [told = std::make_shared<stranger_log>()](
+                                                 local::peer who, const std::string& why) {
+        (*told)("descriptors_refused", who, why);
       }});
   if (!descriptors)
     return tl::unexpected(descriptors.error());
@@ -128,8 +143,13 @@ int serve(role r, const options& o) {
   auto d = open_doors(r, o.socket_dir, o.limits.owner);
   if (!d)
     return give_up(d.error());
-  if (auto ok = confine(r); !ok)
+  const bool has_landlock = landlock_abi() > 0; // afterwards the filter does not let us ask
+  if (auto ok = confine(r, o.socket_dir); !ok)
     return give_up(ok.error());
+  if (!has_landlock)
+    log::warn({}, "files_not_limited",
+              {{"text", "this kernel offers no Landlock: what root's "
+                        "process may write is for its unit to say"}});
   house h;
   caf::actor_system_config config;
   transport::configure(config, transport::role::helper);
@@ -157,28 +177,40 @@ int serve(role r, const options& o) {
   ::_exit(0);
 }
 
+/// The child's part of a fork for one role; it ends with its parent.
+[[noreturn]] void serve_as_child(role r, pid_t parent, const options& o) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  inherit_passed(parent);
+  ::_exit(::getppid() == parent ? serve(r, o) : 1);
+}
+
+void end_all(const std::vector<pid_t>& children) {
+  for (const pid_t child : children)
+    ::kill(child, SIGTERM);
+  while (::wait(nullptr) > 0) {
+  }
+}
+
 // A process for each: none of them has the other's rights. They end together.
 int serve_both(const options& o) {
-  const pid_t parent = ::getpid(), network = ::fork();
-  if (network < 0)
-    return give_up(fail_errno("cannot make a process for the role network", errno).value());
-  if (network == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return ::getppid() == parent ? serve(role::network, o) : 1;
-  }
-  const pid_t machine = ::fork();
-  if (machine == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return ::getppid() == parent ? serve(role::machine, o) : 1;
+  const pid_t parent = ::getpid();
+  std::vector<pid_t> children;
+  for (const auto r : o.roles) {
+    const pid_t child = ::fork();
+    if (child == 0)
+      serve_as_child(r, parent, o);
+    if (child < 0) {
+      const auto why =
+          fail_errno("cannot make a process for the role " + std::string(to_string(r)), errno);
+      end_all(children);
+      return give_up(why.value());
+    }
+    children.push_back(child);
   }
   const auto ends = what_ends_us();
   int signal = 0;
   ::sigwait(&ends, &signal);
-  for (const pid_t child : {network, machine})
-    if (child > 0)
-      ::kill(child, SIGTERM);
-  while (::wait(nullptr) > 0) {
-  }
+  end_all(children);
   return signal == SIGCHLD ? 1 : 0;
 }
 

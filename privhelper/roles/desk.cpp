@@ -15,6 +15,13 @@ void log_refusal(std::string_view verb, std::string_view op, const failure& why)
              {{"verb", verb}, {"code", to_string(why.code)}, {"text", describe(why)}});
 }
 
+bool may_write(log_budget& budget, std::string_view event) {
+  const auto ruling = budget.next();
+  if (ruling.unsaid > 0)
+    log::warn({}, "log_spared", {{"what", event}, {"lines", ruling.unsaid}});
+  return ruling.write;
+}
+
 void log_order(std::string_view verb, std::string_view op, const expected<void>& outcome) {
   if (outcome)
     log::info({.op = op}, "order_done", {{"verb", verb}});

@@ -7,6 +7,7 @@
 #include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
 #include "messages/privileged.hpp"
+#include "privhelper/roles/log_budget.hpp"
 #include "privhelper/rules/strong.hpp"
 
 #include <string>
@@ -29,6 +30,9 @@ messages::helper_about about(std::string_view role, std::uint32_t owner);
 void log_refusal(std::string_view verb, std::string_view op, const failure& why);
 void log_order(std::string_view verb, std::string_view op, const expected<void>& outcome);
 
+/// Says how many lines were left out before, if some were.
+bool may_write(log_budget& budget, std::string_view event);
+
 template <class Handle>
 class desk {
 public:
@@ -41,7 +45,8 @@ public:
     if (!task) {
       // What is no operation's id may be anything: it goes no further.
       const auto known = operation_id::parse(op) ? op : std::string();
-      log_refusal(verb, known, task.error());
+      if (may_write(trouble_, "order_refused"))
+        log_refusal(verb, known, task.error());
       task.error().operation = known;
       return actor::to_error(task.error());
     }
@@ -56,7 +61,8 @@ public:
         },
         [this, verb, op, answer](expected<Answer> outcome) {
           --waiting_;
-          log_order(verb, op, outcome ? expected<void>{} : tl::unexpected(outcome.error()));
+          if (outcome || may_write(trouble_, "order_failed"))
+            log_order(verb, op, outcome ? expected<void>{} : tl::unexpected(outcome.error()));
           actor::settle(answer, std::move(outcome));
         });
     return answer;
@@ -96,6 +102,7 @@ private:
   typename Handle::pointer self_;
   threads where_;
   std::size_t waiting_ = 0, reading_ = 0;
+  log_budget trouble_; ///< refused or failed: costs nobody anything to give
 };
 
 } // namespace banger::helper

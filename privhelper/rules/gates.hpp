@@ -57,6 +57,11 @@ struct private_network {
   static auto read(const std::string& s, const context&) { return parsed<ipv4_net>(s); }
 };
 
+/// Of a bridge that is there.
+struct own_network : private_network {
+  static std::string later() { return "the network that the bridge has"; }
+};
+
 struct address {
   static std::string text() { return "an IPv4 address: four numbers from 0 to 255"; }
   static auto read(const std::string& s, const context&) { return parsed<ipv4>(s); }

@@ -64,7 +64,7 @@ constexpr auto policy_form =
     make_form<policy_task>(
         "policy", is<gates::operation>("op", &m::policy_order::op),
         is<gates::our_bridge>("bridge", &m::policy_order::bridge),
-        is<gates::private_network>("network", &m::policy_order::network),
+        is<gates::own_network>("network", &m::policy_order::network),
         is<list_of<a_guest, 0, most_guests>>("guests", &m::policy_order::guests)) &
     relation<policy_task>{"guests[].tap", "of one guest only",
                           [](const policy_task& t) { return twice(t, &guest::tap, "tap"); }} &
@@ -78,7 +78,7 @@ constexpr auto policy_form =
 constexpr auto guest_change_form =
     make_form<guest_task>("guest", is<gates::operation>("op", &m::guest_change::op),
                           is<gates::our_bridge>("bridge", &m::guest_change::bridge),
-                          is<gates::private_network>("network", &m::guest_change::network),
+                          is<gates::own_network>("network", &m::guest_change::network),
                           is<a_guest>("guest", &m::guest_change::guest),
                           is<gates::flag>("present", &m::guest_change::present)) &
     relation<guest_task>{"guest.address", guests_address,

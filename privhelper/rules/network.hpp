@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/privileged.hpp"
+#include "privhelper/net/guest.hpp"
 #include "privhelper/rules/gates.hpp"
 
 namespace banger::helper {
@@ -21,13 +22,7 @@ struct taps_task {
   bool present;
 };
 
-struct guest {
-  tap_name tap;
-  mac_address mac;
-  ipv4 address;
-  bool nat;
-  friend auto operator<=>(const guest&, const guest&) = default;
-};
+using net::guest;
 
 /// No tap, MAC or address belongs to two guests; addresses are guests' of the network.
 struct policy_task {
@@ -41,7 +36,7 @@ struct guest_task {
   operation_id op;
   bridge_name bridge;
   ipv4_net network;
-  helper::guest guest;
+  net::guest guest;
   bool present;
 };
 

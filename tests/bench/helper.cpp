@@ -81,6 +81,10 @@ void bench_words(caf::actor_system& system, const messages::network_helper& help
   print_row("a word to the helper and back [ms]", "-", tail(words), "", "p50 <= 0.4");
   test::need(actor::call<void>(system, helper, 5s, messages::bridge_atom::value,
                                messages::bridge_order{"", "br-fc", "10.88.0.0/24", true}));
+  const messages::guest_order guest{"tap-fc-0", "52:54:0a:58:00:02", "10.88.0.2", false};
+  test::need(actor::call<messages::policy_reply>(
+      system, helper, 5s, messages::policy_atom::value,
+      messages::policy_order{"", "br-fc", "10.88.0.0/24", {guest}}));
   std::vector<unique_fd> open;
   const auto made = repeat(taps, [&](int i) {
     const messages::taps_order order{"", "br-fc", {"tap-fc-" + std::to_string(i)}, true};
@@ -90,10 +94,6 @@ void bench_words(caf::actor_system& system, const messages::network_helper& help
       open.push_back(std::move(fd));
   });
   print_row("a tap by the helper, its descriptor in hand [ms]", "-", spread(made), "", "<= 2");
-  const messages::guest_order guest{"tap-fc-0", "52:54:0a:58:00:02", "10.88.0.2", false};
-  test::need(actor::call<messages::policy_reply>(
-      system, helper, 5s, messages::policy_atom::value,
-      messages::policy_order{"", "br-fc", "10.88.0.0/24", {guest}}));
   const auto changed = repeat(taps, [&](int i) {
     messages::guest_change change{"", "br-fc", "10.88.0.0/24", guest, true};
     change.guest.nat = i % 2 == 0;

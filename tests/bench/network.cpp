@@ -141,6 +141,42 @@ void bench_taps(helper& h) {
             text("%+.1f", removed.over()), "<= 2");
 }
 
+double shell_teardown(const std::vector<guest>& guests) {
+  double whole = 0;
+  for (const auto& g : guests)
+    whole += shell({"ip", "link", "delete", g.tap.str()}) +
+             shell({"nft", net::expulsion(bridge, g, layers::bridge_and_inet)});
+  return whole;
+}
+
+// Taps, then rules: guest by guest as when each VM ends by itself, or all by one policy.
+void bench_teardown(helper& h) {
+  figures floor, each, at_once;
+  const auto guests = guests_up_to(many_taps);
+  const auto settle = [&] { test::need(h.wall.apply({bridge, network, guests})); };
+  for (int i = 0; i < 5; ++i) {
+    settle();
+    auto held = test::need(h.links.open_taps(bridge, taps_of(guests)));
+    each.push_back(ms([&] {
+      test::need(h.links.remove_taps(taps_of(guests)));
+      for (const auto& g : guests)
+        test::need(h.wall.remove_guest(bridge, g));
+    }));
+    settle();
+    held = test::need(h.links.open_taps(bridge, taps_of(guests)));
+    at_once.push_back(ms([&] {
+      test::need(h.links.remove_taps(taps_of(guests)));
+      test::need(h.wall.apply({bridge, network, {}}));
+    }));
+  }
+  settle();
+  for (const auto& g : guests)
+    shell_tap(g.tap.str());
+  floor.push_back(shell_teardown(guests));
+  print_row("60 VMs torn down, taps and rules [ms]", spread(floor), spread(each), "", "");
+  print_row("the same, rules by one policy [ms]", spread(floor), spread(at_once), "", "");
+}
+
 void bench_guests(helper& h, std::size_t there) {
   pairs add, remove;
   const auto guests = guests_up_to(there);
@@ -157,9 +193,9 @@ void bench_guests(helper& h, std::size_t there) {
     remove.ours.push_back(ms([&] { test::need(h.wall.remove_guest(bridge, one)); }));
   }
   const auto beside = ", " + std::to_string(there) + " guests beside it [ms]";
-  print_row("NAT for one" + beside, spread(add.floor), tail(add.ours), text("%+.1f", add.over()),
-            "<= 0.5, flat");
-  print_row("no NAT for one" + beside, spread(remove.floor), tail(remove.ours),
+  print_row("one guest's rules added" + beside, spread(add.floor), tail(add.ours),
+            text("%+.1f", add.over()), "<= 0.5, flat");
+  print_row("one guest's rules removed" + beside, spread(remove.floor), tail(remove.ours),
             text("%+.1f", remove.over()), "<= 0.5, flat");
   print_row("all rules anew, all listed" + beside, text("%.1f", shell_rules(guests)),
             text("%.1f", rules_ms) + text(", %.1f", list_ms), "", "");
@@ -178,6 +214,7 @@ TEST_CASE("bench of the network") {
   bench_cold(h);
   bench_warm(h);
   bench_taps(h);
+  bench_teardown(h);
   for (const auto there : {std::size_t{10}, std::size_t{500}})
     bench_guests(h, there);
   h.close();

@@ -14,7 +14,10 @@ struct taps_scene {
   helper_process helper{h};
   owner_process owner{h, helper}, other{h, helper};
 
-  taps_scene() { REQUIRE(owner.ask("bridge br-fc 10.88.0.0/24")["code"] == "none"); }
+  taps_scene() {
+    REQUIRE(owner.ask("bridge br-fc 10.88.0.0/24")["code"] == "none");
+    REQUIRE(owner.ask("policy 0")["code"] == "none");
+  }
 
   static std::string order(owner_process& by, const std::string& tap) {
     const auto reply = by.ask("taps br-fc " + tap);
@@ -86,6 +89,7 @@ TEST_CASE("a client killed in the middle of its order: it is finished, the next 
                         {.role = "network", .failpoint = "helper/taps/before:stop", .state = {}});
   owner_process bystander(h, helper), victim(h, helper);
   REQUIRE(bystander.ask("bridge br-fc 10.88.0.0/24")["code"] == "none");
+  REQUIRE(bystander.ask("policy 0")["code"] == "none");
   REQUIRE(victim.ask("hello network")["code"] == "none");
   victim.say("taps br-fc tap-fc-a tap-fc-b");
   REQUIRE(victim.until([&] { return stopped(helper.pid()); }));

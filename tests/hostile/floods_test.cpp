@@ -56,6 +56,36 @@ TEST_CASE("a hundred connections that never finish their handshake keep nobody e
     CHECK(newcomer.ask("hello " + role)["code"] == "none");
 }
 
+TEST_CASE("whatever the owner keeps open, root gets in") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process crowd(h, helper), root(h, helper, 0);
+  for (const std::string role : {"network", "machine"}) {
+    CHECK(crowd.ask("company " + role + " 70")["welcomed"] == 56); // 8 of 64 are not for him
+    const auto about = root.ask("hello " + role);
+    CHECK(about["code"] == "none");
+  }
+}
+
+TEST_CASE("orders that are refused by the ten thousand do not fill the log") {
+  if (!test::may_make_namespaces())
+    return;
+  host h;
+  helper_process helper(h);
+  owner_process owner(h, helper);
+  REQUIRE(owner.ask("refusals 10000")["code"] == "none");
+  std::size_t refused = helper.log("order_refused").size();
+  CHECK(refused >= 2000);
+  CHECK(refused < 2100);
+  CHECK(helper.until([&] { // the next one tells how many were not written
+    owner.ask("refusals 1");
+    const auto spared = helper.log("log_spared");
+    return !spared.empty() && spared.front()["lines"] > 7000;
+  }));
+}
+
 TEST_CASE("more orders at once than may wait: all are answered, some with busy, and inventory "
           "meanwhile") {
   if (!test::may_make_namespaces())
@@ -72,7 +102,7 @@ TEST_CASE("more orders at once than may wait: all are answered, some with busy, 
   CHECK(seen["other"] == 0);
   CHECK(seen["inventories"] == 8);
   CHECK(seen["before_the_last_order"] > 0);
-  CHECK(owner.ask("policy 0")["code"] == "none");
+  CHECK(owner.ask("policy 0 10.88.0.0/16")["code"] == "none");
 }
 
 TEST_CASE("ten thousand random frames on fresh connections leave the helper as it was") {

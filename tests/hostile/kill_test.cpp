@@ -21,10 +21,10 @@ const std::string bridge = "bridge br-fc 10.88.0.0/24", taps = "taps br-fc tap-f
 const std::vector<effect> effects{
     {"bridge", {}, bridge},
     {"taps", {bridge, "policy 3"}, taps},
-    {"policy", {bridge, taps}, "policy 3"},
+    {"policy", {bridge}, "policy 3"},
     {"guest", {bridge, "policy 0", taps}, "guest 2"},
     {"resolver", {bridge}, "resolver"},
-    {"sweep", {bridge, taps, "policy 3"}, "sweep"},
+    {"sweep", {bridge, "policy 3", taps}, "sweep"},
 };
 
 // Of taps the descriptors, too: then they outlive the helper.

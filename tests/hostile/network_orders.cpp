@@ -91,6 +91,8 @@ void on_policy(attacks& all) {
   on.with("guests[1].mac", "twice", [](auto& o) { o.guests[1].mac = o.guests[0].mac; });
   on.with("guests[1].mac", "twice", [](auto& o) { o.guests[1].mac = "52:54:0A:58:00:02"; });
   on.with("guests[1].address", "twice", [](auto& o) { o.guests[1].address = o.guests[0].address; });
+  on.later("network", errc::unauthorized, "br-fc has not the network 10.88.0.0/16",
+           [](auto& o) { o.network = "10.88.0.0/16"; });
   on.with("guests", "1025", [](auto& o) { o.guests.assign(1025, nth_guest(2)); });
 }
 
@@ -101,6 +103,9 @@ void on_change(attacks& all) {
     on.poison("bridge", bridge, foreign_bridges);
     on.poison("network", network, foreign_networks);
     on_guest(on, "guest", [](guest_change& o) -> guest_order& { return o.guest; });
+    if (present)
+      on.later("network", errc::unauthorized, "br-fc has not the network 10.0.0.0/8",
+               [](auto& o) { o.network = "10.0.0.0/8"; });
   }
 }
 

@@ -83,9 +83,9 @@ TEST_CASE("every bad field of every network order is refused, logged, and change
   helper_process helper(h);
   owner_process owner(h, helper);
   REQUIRE(owner.ask("bridge br-fc 10.88.0.0/24")["code"] == "none");
+  REQUIRE(owner.ask("policy 3")["code"] == "none");
   const auto taps = owner.ask("taps br-fc tap-fc-a");
   REQUIRE(owner.ask("fetch " + taps["token"].get<std::string>() + " 1")["code"] == "none");
-  REQUIRE(owner.ask("policy 3")["code"] == "none");
   const auto before = h.network();
   REQUIRE(before.find("tap-fc-a") != std::string::npos);
   const auto all = attack_all(owner, "orders network");

@@ -71,7 +71,7 @@ void add_orders(commands& all) {
     return bridge_order{"", said.at(1), said.at(2), true};
   });
   all["policy"] = one([](const words& said) {
-    policy_order o{"", "br-fc", "10.88.0.0/24", {}};
+    policy_order o{"", "br-fc", said.size() > 2 ? said[2] : "10.88.0.0/24", {}};
     for (std::uint32_t n = 2; n < 2 + std::stoul(said.at(1)); ++n)
       o.guests.push_back(nth_guest(n));
     return o;

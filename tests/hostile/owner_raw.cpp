@@ -133,6 +133,27 @@ json crowd(owner& self, const words& said) {
   return {{"connections", self.crowd.size()}};
 }
 
+// company ROLE COUNT: connections that said who they are, and nothing more.
+json company(owner& self, const words& said) {
+  std::size_t welcomed = 0;
+  for (std::size_t i = 0; i < std::stoul(said.at(2)); ++i) {
+    auto& peer = *self.crowd.emplace_back(std::make_unique<raw_peer>(self.socket(said.at(1))));
+    welcomed += welcome_of(peer).actor != 0 ? 1 : 0;
+    peer.greet();
+  }
+  return {{"welcomed", welcomed}};
+}
+
+// refusals COUNT: orders that are refused, one after the other; nobody waits for an answer.
+json refusals(owner& self, const words& said) {
+  const auto to = self.speak().network();
+  if (!to)
+    return outcome_of(to);
+  for (std::size_t i = 0; i < std::stoul(said.at(1)); ++i)
+    caf::anon_send(*to, messages::bridge_atom::value, messages::bridge_order{"", "eth0", "", true});
+  return outcome_of(self.speak().hello("network")); // behind them
+}
+
 // disperse: all of them have been closed, or not.
 json disperse(owner& self, const words&) {
   const auto closed = std::count_if(self.crowd.begin(), self.crowd.end(),
@@ -160,6 +181,8 @@ void add_raw(commands& all) {
   all["frames"] = random_frames;
   all["inventories"] = inventories;
   all["crowd"] = crowd;
+  all["company"] = company;
+  all["refusals"] = refusals;
   all["disperse"] = disperse;
 }
 

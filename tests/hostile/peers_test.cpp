@@ -1,4 +1,5 @@
 // Who is served, what raw bytes do, and what the processes may do at most.
+#include "messages/base/landlock.hpp"
 #include "privhelper/confinement.hpp"
 #include "tests/hostile/scene.hpp"
 #include "tests/support/procfs.hpp"
@@ -125,6 +126,7 @@ TEST_CASE("every thread of the role network has CAP_NET_ADMIN only, no way to mo
   const auto network = owner.ask("hello network")["pid"].get<pid_t>();
   const auto machine = owner.ask("hello machine")["pid"].get<pid_t>();
   CHECK(network != machine);
+  CHECK(helper.log("files_not_limited").empty() == (landlock_abi() > 0));
   check_confined(network, mask_of({CAP_NET_ADMIN}));
   check_confined(machine, mask_of({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_MKNOD,
                                    CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_CHROOT}));

@@ -234,6 +234,97 @@ TEST_CASE("tables that somebody flushed are missed, and made again") {
   CHECK(need(s.wall.inventory())[0].guests.size() == 2);
 }
 
+TEST_CASE("a guest goes from the tables that are left") {
+  if (!may_make_namespaces())
+    return;
+  scene s;
+  const auto gone = nth_guest(2, true);
+  s.apply({gone});
+  need(need(nft::open()).run("delete table bridge banger"));
+  need(s.wall.remove_guest(bridge, gone));
+  CHECK(count(everything(), gone.address.str()) == 0);
+  CHECK(need(s.wall.inventory())[0].guests.empty());
+  s.apply({gone});
+  need(need(nft::open()).run("delete table inet banger"));
+  need(s.wall.remove_guest(bridge, gone));
+  CHECK(count(everything(), gone.address.str()) == 0);
+  need(s.wall.remove_guest(bridge, gone));
+}
+
+TEST_CASE("a bridge has a policy if all its rules are there") {
+  if (!may_make_namespaces())
+    return;
+  scene s;
+  const auto code = [&](const bridge_name& b) {
+    const auto held = s.wall.check_policy(b);
+    return held ? errc::none : held.error().code;
+  };
+  CHECK(code(bridge) == errc::not_found);
+  s.apply({nth_guest(2)});
+  CHECK(code(bridge) == errc::none);
+  CHECK(code(second_bridge) == errc::not_found);
+  const auto refused =
+      s.wall.add_guest(second_bridge, second_network,
+                       {*tap_name::parse("tap-fc-b"), mac_address::of(*ipv4::parse("10.99.0.2")),
+                        *ipv4::parse("10.99.0.2"), false});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::not_found);
+  CHECK_FALSE(refused.error().remedy.empty());
+  need(need(nft::open()).run("delete table bridge banger"));
+  CHECK(code(bridge) == errc::not_found);
+}
+
+TEST_CASE("what is in our tables and in no policy is seen, and not kept") {
+  if (!may_make_namespaces())
+    return;
+  scene s;
+  s.apply({nth_guest(2, true)});
+  CHECK(need(s.wall.everything()).tidy);
+  need(need(nft::open()).run(R"(
+add element inet banger guests { "br-fc-b" . 52:54:0a:58:00:07 . 10.88.0.7 comment "tap-fc-g7" }
+add element inet banger nat { "br-fc-b" . 10.88.0.7 }
+add element bridge banger guests { "tap-fc-g8" . 52:54:0a:58:00:08 . 10.88.0.8 }
+)"));
+  const auto found = need(s.wall.everything());
+  CHECK_FALSE(found.tidy);
+  CHECK(found.strays == std::vector{nth_guest(7, true), nth_guest(8)});
+  need(s.wall.keep(found.policies));
+  CHECK(need(s.wall.everything()).tidy);
+  CHECK(need(s.wall.inventory()) == std::vector{policy{bridge, network, {nth_guest(2, true)}}});
+  need(need(nft::open()).run("delete table inet banger"));
+  CHECK(need(s.wall.everything()).strays == std::vector{nth_guest(2)});
+}
+
+TEST_CASE("a full set is told as such, and what is in it stays") {
+  if (!may_make_namespaces())
+    return;
+  scene s;
+  s.apply({nth_guest(2)});
+  std::string many = "add element inet banger guests { ";
+  for (std::size_t n = 1; n < most_guests; ++n)
+    many += (n == 1 ? "\"br-fc\" . 52:54:0a:59:00:00 . " : ", \"br-fc\" . 52:54:0a:59:00:00 . ") +
+            ipv4{0x0a590000 + static_cast<std::uint32_t>(n)}.str();
+  need(need(nft::open()).run(many + " }\n"));
+  const auto refused = s.wall.add_guest(bridge, network, nth_guest(3));
+  REQUIRE_FALSE(refused);
+  INFO(describe(refused.error()));
+  CHECK(refused.error().code == errc::busy);
+  need(s.wall.add_guest(bridge, network, nth_guest(2, true))); // no new one
+}
+
+TEST_CASE("a tap that somebody took off its bridge reaches nothing") {
+  if (!may_make_namespaces())
+    return;
+  scene s;
+  const house g(s, nth_guest(2, true));
+  s.apply({g.who});
+  CHECK(pings(g.inside, network.host()));
+  add_address(s.host, "tap-fc-g2", "10.77.0.1/24");
+  add_address(g.inside, "eth0", "10.77.0.2/24");
+  leave_bridge(s.host, "tap-fc-g2");
+  CHECK_FALSE(pings(g.inside, *ipv4::parse("10.77.0.1"), few));
+}
+
 TEST_CASE("a guest's address is one of its network") {
   if (!may_make_namespaces())
     return;
@@ -265,4 +356,8 @@ TEST_CASE("a kernel without the bridge family holds guests to MAC and address") 
   CHECK_FALSE(pings(liar.inside, network.host(), few));
   need(s.wall.remove_guest(bridge, with.who));
   CHECK_FALSE(pings(with.inside, network.host(), few));
+  const auto obstacles = need(s.wall.cooperate(bridge));
+  REQUIRE(obstacles.size() == 1);
+  CHECK(obstacles[0] == s.wall.weakness());
+  CHECK(obstacles[0].find("ARP") != std::string::npos);
 }

@@ -186,6 +186,11 @@ void make_port(const space& where, const std::string& bridge, const std::string&
   tell(where, std::move(requests));
 }
 
+void leave_bridge(const space& where, const std::string& link) {
+  auto r = request::link(RTM_SETLINK, 0, index_of(where, link));
+  tell(where, std::move(r.u32(IFLA_MASTER, 0)));
+}
+
 std::vector<std::pair<ipv4, mac_address>> neighbours(const space& where) {
   std::vector<std::pair<ipv4, mac_address>> found;
   each_neighbour(where, AF_INET, [&](rtnl_neigh* n) {

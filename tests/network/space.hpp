@@ -68,6 +68,7 @@ void cable(const plug& a, const plug& b);
 void add_route(const space& where, std::string_view to, std::string_view gateway);
 /// Makes a link a port of a bridge as `links::open_taps` does: isolated.
 void make_port(const space& where, const std::string& bridge, const std::string& link);
+void leave_bridge(const space& where, const std::string& link);
 void add_link(const space& where, const std::string& name, const std::string& kind);
 void add_address(const space& where, const std::string& link, std::string_view address);
 bool has_link(const space& where, const std::string& name);

@@ -1,5 +1,6 @@
 // What is left to the helper after it was confined. Each test is a child that is: what it found
 // wrong is what it says.
+#include "messages/base/landlock.hpp"
 #include "messages/base/unique_fd.hpp"
 #include "privhelper/confinement.hpp"
 #include "tests/unit/storage_scratch.hpp"
@@ -274,7 +275,7 @@ TEST_CASE("rights that are not there cannot be kept") {
   CHECK(in_child([](report& r) {
           if (::geteuid() == 0)
             r.that(::setresuid(65534, 65534, 65534) == 0, "setuid");
-          const auto confined = confine(role::network);
+          const auto confined = confine(role::network, "/nonexistent");
           r.that(!confined && confined.error().code == errc::unavailable &&
                      confined.error().why == "this process has no CAP_NET_ADMIN",
                  "it is confined");
@@ -284,7 +285,7 @@ TEST_CASE("rights that are not there cannot be kept") {
 TEST_CASE("a process with other threads is not confined, since they would keep their rights") {
   CHECK(in_child([](report& r) {
           std::thread other([] { ::pause(); });
-          const auto confined = confine(role::network);
+          const auto confined = confine(role::network, "/nonexistent");
           r.that(!confined && confined.error().code == errc::bad_request, "it is confined");
           other.detach();
         }) == "end");
@@ -299,7 +300,7 @@ TEST_CASE("the role network keeps CAP_NET_ADMIN and nothing else") {
   fs::permissions(top / "foreign", fs::perms(0600));
   CHECK(in_child([&](report& r) {
           r.that(::unshare(CLONE_NEWNET) == 0, "no network namespace");
-          be(r, confine(role::network));
+          be(r, confine(role::network, top.top()));
           const auto mine = bit(CAP_NET_ADMIN);
           r.that(effective() == mine && effective(true) == mine, "capabilities");
           for (const auto* set : {"CapBnd", "CapPrm", "CapEff"})
@@ -323,7 +324,7 @@ TEST_CASE("the role machine executes programs, which inherit what it gave up") {
   const test::scratch top;
   test::put(top / "file", "x");
   CHECK(in_child([&](report& r) {
-          be(r, confine(role::machine));
+          be(r, confine(role::machine, top.top()));
           r.that(effective() == (bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FOWNER) |
                                  bit(CAP_KILL) | bit(CAP_MKNOD) | bit(CAP_SETGID) |
                                  bit(CAP_SETUID) | bit(CAP_SYS_ADMIN) | bit(CAP_SYS_CHROOT)),
@@ -344,6 +345,70 @@ TEST_CASE("the role machine executes programs, which inherit what it gave up") {
           r.that(WIFEXITED(status) && WEXITSTATUS(status) == 0,
                  "no program, or one with more: " + status_line("CapBnd"));
         }) == "end");
+}
+
+namespace {
+
+/// Files of this user's own, as those of root are for the helper.
+struct others_files {
+  test::scratch top;
+  fs::path sockets = top / "run", file = top / "etc/passwd";
+
+  others_files() {
+    test::put(file, "x");
+    fs::create_directory(sockets);
+  }
+  void check_closed(report& r) const {
+    r.refused(::open(file.c_str(), O_WRONLY), "open for writing", EACCES);
+    r.refused(::open(file.c_str(), O_RDWR | O_TRUNC), "truncation", EACCES);
+    r.refused(::open((file.native() + "2").c_str(), O_WRONLY | O_CREAT, 0600), "a new file",
+              EACCES);
+    r.refused(::unlink(file.c_str()), "unlink", EACCES);
+    r.that(static_cast<bool>(unique_fd(::open(file.c_str(), O_RDONLY))), "it cannot be read");
+    r.that(static_cast<bool>(unique_fd(::open("/dev/null", O_WRONLY))), "no /dev/null");
+  }
+};
+
+bool has_landlock() {
+  if (landlock_abi() > 0)
+    return true;
+  WARN("skipped: this kernel offers no Landlock");
+  return false;
+}
+
+} // namespace
+
+TEST_CASE("the role network writes to the folder of its sockets, taps and switches of routing, and "
+          "nowhere else") {
+  if (!is_root() || !has_landlock())
+    return;
+  const others_files there;
+  CHECK(in_child([&](report& r) {
+          r.that(::unshare(CLONE_NEWNET) == 0, "no network namespace");
+          be(r, confine(role::network, there.sockets));
+          there.check_closed(r);
+          check_still_works(r, there.sockets);
+          check_tap(r);
+          const unique_fd routing(::open("/proc/sys/net/ipv4/ip_forward", O_RDWR));
+          r.that(::write(routing.get(), "1\n", 2) == 2, "no routing");
+          r.refused(::open("/proc/sys/kernel/core_pattern", O_WRONLY), "core_pattern", EACCES);
+        }) == "end");
+  CHECK(test::slurp(there.file) == "x");
+}
+
+TEST_CASE("the role machine writes to the folder of its sockets and nowhere else") {
+  if (!is_root() || !has_landlock())
+    return;
+  const others_files there;
+  CHECK(in_child([&](report& r) {
+          be(r, confine(role::machine, there.sockets));
+          there.check_closed(r);
+          check_still_works(r, there.sockets);
+          r.refused(::mkdir((there.top / "new").c_str(), 0700), "mkdir", EACCES);
+          r.refused(::mount("none", there.sockets.c_str(), "tmpfs", 0, nullptr), "mount");
+          r.that(::kill(::getppid(), 0) == 0, "no signal to others");
+        }) == "end");
+  CHECK(test::slurp(there.file) == "x");
 }
 
 TEST_CASE("the tables of rights in docs/privileges.md are those in the code") {

@@ -5,7 +5,10 @@
 #include <array>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <iostream>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -197,6 +200,37 @@ TEST_CASE("the state folder itself is the owner's, no link, and closed to others
     fs::permissions(h.state, fs::perms::owner_all | open_to);
     CHECK(refused(h.state) == "unauthorized");
   }
+}
+
+TEST_CASE("what is mounted below the state folder is not gone into") {
+  if (!is_root("to mount something"))
+    return;
+  home h;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // As an owner mounts a file system of his own (FUSE), whose answers he may delay.
+    const auto on = h.state / "vms/a";
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", on.c_str(), "tmpfs", 0, "mode=700") != 0)
+      ::_exit(77);
+    std::ofstream(on / "disk") << "other";
+    auto seen_here = open_state_folder(h.state, ::geteuid());
+    if (!seen_here)
+      ::_exit(2);
+    h.root = std::move(*seen_here);
+    const auto file = h.open("vms/a/disk"), folder = h.open("vms/a", thing::folder);
+    ::_exit(!file && file.error().code == errc::unauthorized && !folder &&
+                    folder.error().code == errc::unauthorized
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  if (WEXITSTATUS(status) == 77)
+    std::cout << "SKIPPED: nothing can be mounted here\n";
+  else
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("a path that is swapped while it is opened leads to the file or to nothing") {

@@ -134,8 +134,50 @@ TEST_CASE("policies are read back from nftables' JSON, and strangers' elements l
       {"concat": ["br-fc", "52:54:0a:58:00:05", "10.88.0.5"]}, "odd", 7, {"elem": {}}]}},
     {"set": {"name": "nat", "elem": [{"concat": ["br-fc", "10.88.0.2"]}]}},
     {"chain": {"name": "input"}}]})");
-  CHECK(policies_in(json) ==
-        std::vector{policy{bridge, network, {nth_guest(2, true), nth_guest(3)}}});
-  CHECK(policies_in(nlohmann::json::object()).empty());
-  CHECK(policies_in(nlohmann::json::parse(R"({"nftables": [{"set": {"name": "nat"}}]})")).empty());
+  const auto found = contents_of(json, {});
+  CHECK(found.policies == std::vector{policy{bridge, network, {nth_guest(2, true), nth_guest(3)}}});
+  CHECK_FALSE(found.tidy);
+  CHECK(contents_of({}, {}).policies.empty());
+  CHECK(contents_of({}, {}).tidy);
+  const auto bare = nlohmann::json::parse(R"({"nftables": [{"set": {"name": "nat"}}]})");
+  CHECK(contents_of(bare, bare).policies.empty());
+}
+
+TEST_CASE("guests that no policy has are seen, whichever table they are in") {
+  const auto inet = nlohmann::json::parse(R"({"nftables": [
+    {"set": {"name": "bridges", "elem": ["br-fc"]}},
+    {"set": {"name": "gateways", "elem": [
+      {"elem": {"val": {"concat": ["br-fc", "10.88.0.1"]}, "comment": "10.88.0.0/24"}}]}},
+    {"set": {"name": "guests", "elem": [
+      {"elem": {"val": {"concat": ["br-fc", "52:54:0a:58:00:02", "10.88.0.2"]}, "comment": "tap-fc-g2"}},
+      {"elem": {"val": {"concat": ["br-fc-b", "52:54:0a:58:00:03", "10.88.0.3"]}, "comment": "tap-fc-g3"}}]}}]})");
+  const auto frames = nlohmann::json::parse(R"({"nftables": [{"set": {"name": "guests", "elem": [
+    {"concat": ["tap-fc-g2", "52:54:0a:58:00:02", "10.88.0.2"]},
+    {"concat": ["tap-fc-g3", "52:54:0a:58:00:03", "10.88.0.3"]},
+    {"concat": ["tap-fc-g4", "52:54:0a:58:00:04", "10.88.0.4"]}]}}]})");
+  const auto found = contents_of(inet, frames);
+  CHECK(found.policies == std::vector{policy{bridge, network, {nth_guest(2)}}});
+  CHECK(found.strays == std::vector{nth_guest(3), nth_guest(4)});
+  CHECK_FALSE(found.tidy);
+}
+
+TEST_CASE("the sets have room for so many bridges and guests, and a policy is held to that") {
+  const auto text = ruleset({{bridge, network, {}}}, layers::bridge_and_inet);
+  CHECK(count(text, "size 4096\n") == 2);
+  CHECK(count(text, "size 4097\n") == 1); // NAT is taken from who has none, too
+  CHECK(count(text, "size 16\n") == 2);
+  std::vector<policy> many;
+  for (int i = 0; i < 17; ++i)
+    many.push_back({*bridge_name::parse("br-fc-" + std::to_string(i)),
+                    *ipv4_net::parse("10." + std::to_string(i) + ".0.0/16"),
+                    {}});
+  CHECK(code_of(check(many)) == errc::busy);
+  many.pop_back();
+  CHECK(code_of(check(many)) == errc::none);
+  for (std::uint32_t n = 2; n < 2 + 4097; ++n) {
+    const ipv4 address{many[0].net.first().bits + n};
+    many[0].guests.push_back({*tap_name::parse("tap-fc-" + std::to_string(n)),
+                              mac_address::of(address), address, false});
+  }
+  CHECK(code_of(check(many)) == errc::busy);
 }

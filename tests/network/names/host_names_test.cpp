@@ -2,6 +2,8 @@
 #include "actors/dns/responder.hpp"
 #include "host.hpp"
 #include "privhelper/resolver/resolver.hpp"
+#include "tests/hostile/speaker.hpp"
+#include "tests/support/procfs.hpp"
 #include "upstream.hpp"
 
 #include <catch2/catch.hpp>
@@ -131,6 +133,34 @@ TEST_CASE("lesson 11: systemd-resolved sends NAME.vm to us, and nothing else") {
     CHECK(ours.stats().queries == queries);
     check_others(h);
   }
+}
+
+TEST_CASE("lesson 11: the root helper itself tells systemd-resolved, with the few rights it has") {
+  if (skipped(host::no_resolved()))
+    return;
+  host h;
+  upstream before;
+  names ours(42069);
+  h.start_bus();
+  h.start_resolved();
+  h.plug_in_guest();
+  use_stub();
+  child helper(program{
+      {BANGER_HELPER, "--role", "network", "--owner-uid", "1000", "--socket-dir", "/run/banger"},
+      {}});
+  REQUIRE(helper.until([&] { return helper.err().find("serving") != std::string::npos; }, 10s));
+  CHECK(status_line(helper.pid(), "CapEff") == "0000000000001000");
+  CHECK(status_line(helper.pid(), "Seccomp") == "2");
+  hostile::speaker line("/run/banger");
+  must(line.give(messages::bridge_order{"", "br-fc", "10.88.0.0/24", true}));
+  must(line.give(messages::resolver_order{"", "br-fc", "127.0.0.1:42069", true}));
+  h.await_route();
+  check_web(h);
+  check_others(h);
+  must(line.give(messages::resolver_order{"", "br-fc", "", false}));
+  const auto queries = ours.stats().queries;
+  CHECK(h.getent("hosts", "db.vm").empty());
+  CHECK(ours.stats().queries == queries);
 }
 
 TEST_CASE("with the NSS module of systemd-resolved it is the same") {

@@ -1,4 +1,4 @@
-#include "actors/hypervisor/landlock.hpp"
+#include "messages/base/landlock.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #  define SYS_landlock_restrict_self 446
 #endif
 
-namespace banger::hypervisor {
+namespace banger {
 
 namespace fs = std::filesystem;
 
@@ -24,11 +24,15 @@ constexpr std::uint64_t execute = 1U << 0;
 constexpr std::uint64_t write_file = 1U << 1;
 constexpr std::uint64_t read_file = 1U << 2;
 constexpr std::uint64_t read_dir = 1U << 3;
+constexpr std::uint64_t remove_file = 1U << 5;
+constexpr std::uint64_t make_file = 1U << 8;
+constexpr std::uint64_t make_socket = 1U << 9;
 constexpr std::uint64_t truncate = 1U << 14;  // ABI 3
 constexpr std::uint64_t ioctl_dev = 1U << 15; // ABI 5
 constexpr std::uint64_t bind_tcp = 1U << 0;   // ABI 4
 constexpr std::uint64_t connect_tcp = 1U << 1;
-constexpr std::uint64_t scope_all = (1U << 0) | (1U << 1); // ABI 6: abstract sockets, signals
+constexpr std::uint64_t scope_sockets = 1U << 0; // ABI 6: abstract ones
+constexpr std::uint64_t scope_signals = 1U << 1;
 constexpr std::uint64_t on_files = execute | write_file | read_file | truncate | ioctl_dev;
 } // namespace right
 
@@ -73,7 +77,7 @@ expected<void> allow(int ruleset, const fs::path& path, std::uint64_t rights) {
     rule.allowed &= right::on_files;
   // EBADFD: a file that has no place in the file system; it needs no rule.
   if (::syscall(SYS_landlock_add_rule, ruleset, path_beneath, &rule, 0U) != 0 && errno != EBADFD)
-    return fail_errno("cannot allow " + path.string() + " to the hypervisor", errno);
+    return fail_errno("cannot allow " + path.string() + " by a Landlock rule", errno);
   return {};
 }
 
@@ -89,13 +93,15 @@ expected<unique_fd> make_ruleset(int abi, const landlock_rules& rules) {
   ruleset_attr attr;
   attr.handled_fs = files;
   attr.handled_net = right::bind_tcp | (rules.connect_tcp ? 0 : right::connect_tcp);
-  attr.scoped = right::scope_all;
+  attr.scoped = right::scope_sockets | (rules.signal_others ? 0 : right::scope_signals);
   unique_fd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0U)));
   if (!ruleset)
     return fail_errno("cannot make a Landlock rule set", errno);
   const auto reading = right::read_file | right::read_dir;
   const auto writing = right::read_file | right::write_file | right::truncate | right::ioctl_dev;
+  const auto managing =
+      reading | writing | right::remove_file | right::make_file | right::make_socket;
   const auto allow_all = [&](const std::vector<fs::path>& paths,
                              std::uint64_t rights) -> expected<void> {
     for (const auto& path : paths)
@@ -108,6 +114,8 @@ expected<unique_fd> make_ruleset(int abi, const landlock_rules& rules) {
     ok = allow_all(rules.read, reading);
   if (ok)
     ok = allow_all(rules.write, writing);
+  if (ok)
+    ok = allow_all(rules.manage, managing);
   if (!ok)
     return tl::unexpected(ok.error());
   return ruleset;
@@ -115,4 +123,4 @@ expected<unique_fd> make_ruleset(int abi, const landlock_rules& rules) {
 
 bool restrict_self(int ruleset) { return ::syscall(SYS_landlock_restrict_self, ruleset, 0U) == 0; }
 
-} // namespace banger::hypervisor
+} // namespace banger

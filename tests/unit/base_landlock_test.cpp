@@ -1,5 +1,5 @@
 // Landlock on a child of this test: what it may still do is its exit status.
-#include "actors/hypervisor/landlock.hpp"
+#include "messages/base/landlock.hpp"
 #include "tests/unit/hypervisor_scratch.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,10 +7,10 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace banger;
-using namespace banger::hypervisor;
 using banger::test::scratch_folder;
 
 namespace {
@@ -103,6 +103,23 @@ TEST_CASE("a writable file stays writable, and nothing is made beside it") {
   CHECK(under(rules, [&] { return opens(folder.path() / "new", O_WRONLY | O_CREAT); }) == EACCES);
 }
 
+TEST_CASE("in a folder that is managed files and sockets come and go, and nothing else is made") {
+  if (missing(1, "file rules"))
+    return;
+  const scratch_folder folder, other;
+  const auto there = other.file("there", "x");
+  landlock_rules rules;
+  rules.manage = {folder.path()};
+  CHECK(under(rules, [&] {
+          return opens(folder.path() / "new", O_WRONLY | O_CREAT) &&
+                 ::unlink((folder.path() / "new").c_str()) == 0;
+        }) == 0);
+  CHECK(under(rules, [&] { return ::mkdir((folder.path() / "sub").c_str(), 0700) == 0; }) ==
+        EACCES);
+  CHECK(under(rules, [&] { return opens(there, O_WRONLY); }) == EACCES);
+  CHECK(under(rules, [&] { return ::unlink(there.c_str()) == 0; }) == EACCES);
+}
+
 TEST_CASE("descriptors from before the rules keep working") {
   if (missing(1, "file rules"))
     return;
@@ -136,8 +153,11 @@ TEST_CASE("TCP connections need the rule, and ports are never bound") {
         }) == EACCES);
 }
 
-TEST_CASE("processes outside cannot be signalled") {
+TEST_CASE("processes outside cannot be signalled without the rule") {
   if (missing(6, "the signal scope"))
     return;
   CHECK(under({}, [] { return ::kill(::getppid(), 0) == 0; }) == EPERM);
+  landlock_rules rules;
+  rules.signal_others = true;
+  CHECK(under(rules, [] { return ::kill(::getppid(), 0) == 0; }) == 0);
 }

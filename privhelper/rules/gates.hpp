@@ -30,7 +30,7 @@ std::optional<T> parsed(const std::string& text) {
 }
 
 struct operation {
-  static std::string text() { return "op- and 6 of 0-9 and a-f, or empty"; }
+  static std::string text() { return "op- and 10 of 0-9 and a-f, or empty"; }
   static auto read(const std::string& s, const context&) { return parsed<operation_id>(s); }
 };
 

@@ -27,12 +27,12 @@ std::string_view below(std::string_view text, std::string_view state) {
 expected<void> operation_id_grammar::check(std::string_view text) {
   constexpr std::string_view prefix = "op-";
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  const bool good = text.size() == prefix.size() + 6 && text.starts_with(prefix) &&
+  const bool good = text.size() == prefix.size() + 10 && text.starts_with(prefix) &&
                     std::all_of(text.begin() + prefix.size(), text.end(), hex);
   if (good || text.empty())
     return {};
   return fail(errc::bad_request, "invalid operation id '" + clean(text) + "'",
-              "it is op- and 6 of 0-9 and a-f");
+              "it is op- and 10 of 0-9 and a-f");
 }
 
 std::string_view to_string(thing what) {

@@ -16,7 +16,7 @@ struct id_range {
   friend bool operator==(const id_range&, const id_range&) = default;
 };
 
-/// `op-` and 6 of 0-9 and a-f, or empty: outside operations.
+/// `op-` and 10 of 0-9 and a-f, or empty: outside operations.
 struct operation_id_grammar {
   static expected<void> check(std::string_view text);
 };

@@ -14,7 +14,7 @@ namespace {
 
 const helper::bounds site{{200'000, 1000}, 1000, "/home/a/state", {8, 16 * GiB}};
 
-constexpr std::array<const char*, 24> words = {"op-012abc",
+constexpr std::array<const char*, 24> words = {"op-012abc6789",
                                                "br-fc",
                                                "br-fc-a",
                                                "10.88.0.0/24",
@@ -179,7 +179,7 @@ void say(const Order& order) {
     demand(c >= 0x20 && c < 0x7f);
 }
 
-const std::string op = "op-012abc", bridge = "br-fc", net = "10.88.0.0/24", id = "0123456789ab",
+const std::string op = "op-012abc6789", bridge = "br-fc", net = "10.88.0.0/24", id = "0123456789ab",
                   folder = "vms/0123456789ab";
 
 void say_network(std::uint8_t pick, source& s) {

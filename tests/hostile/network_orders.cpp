@@ -40,7 +40,7 @@ const auto bridge = [](auto& o) -> std::string& { return o.bridge; };
 const auto network = [](auto& o) -> std::string& { return o.network; };
 
 void on_bridge(attacks& all) {
-  attacks_on on(all, "bridge", bridge_order{"op-012abc", "br-fc-x", "10.89.0.0/24", true});
+  attacks_on on(all, "bridge", bridge_order{"op-012abc6789", "br-fc-x", "10.89.0.0/24", true});
   on.poison("op", op);
   on.poison("bridge", bridge, foreign_bridges);
   on.poison("network", network, foreign_networks);

@@ -65,7 +65,7 @@ TEST_CASE("orders of the role machine become values that are inside their rules"
   const auto signal = helper::check(some_signal(), site);
   REQUIRE(signal);
   CHECK(signal->signal == SIGTERM);
-  CHECK(helper::check(cleanup_order{"op-abcdef", id}, site)->vm.str() == id);
+  CHECK(helper::check(cleanup_order{"op-abcdef0123", id}, site)->vm.str() == id);
   CHECK(helper::check(some_disk(), site)->bytes == 64 * MiB);
   CHECK(helper::check(some_socket(), site)->path.what() == helper::thing::socket);
   CHECK(helper::check(machine_sweep{"", {id}}, site)->vms.size() == 1);

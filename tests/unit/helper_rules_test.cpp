@@ -8,8 +8,8 @@ using banger::test::refuses_poison;
 
 namespace {
 
-bridge_order some_bridge() { return {"op-012abc", "br-fc", "10.88.0.0/24", true}; }
-taps_order some_taps() { return {"op-012abc", "br-fc", {"tap-fc-a", "tap-fc-b"}, true}; }
+bridge_order some_bridge() { return {"op-012abc6789", "br-fc", "10.88.0.0/24", true}; }
+taps_order some_taps() { return {"op-012abc6789", "br-fc", {"tap-fc-a", "tap-fc-b"}, true}; }
 guest_order some_guest(int n) {
   const auto address = "10.88.0." + std::to_string(n);
   return {"tap-fc-" + std::to_string(n), mac_address::of(*ipv4::parse(address)).str(), address,
@@ -35,7 +35,7 @@ std::string field_of(const Order& order) {
 TEST_CASE("orders of the role network become values that are inside their rules") {
   const auto bridge = helper::check(some_bridge());
   REQUIRE(bridge);
-  CHECK(bridge->op.str() == "op-012abc");
+  CHECK(bridge->op.str() == "op-012abc6789");
   CHECK(bridge->bridge.str() == "br-fc");
   CHECK(bridge->network->str() == "10.88.0.0/24");
   CHECK(bridge->present);

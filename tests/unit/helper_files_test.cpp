@@ -64,6 +64,9 @@ TEST_CASE("the role machine writes to the folder of its sockets and nowhere else
     return;
   const others_files there;
   CHECK(in_child([&](report& r) {
+          r.that(::unshare(CLONE_NEWNS) == 0 &&
+                     ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0,
+                 "no mounts of its own");
           be(r, confine(role::machine, there.sockets));
           there.check_closed(r);
           check_still_works(r, there.sockets);

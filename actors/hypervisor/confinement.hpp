@@ -1,8 +1,8 @@
 // What a hypervisor is left with: decided by the daemon as data, put on by the child.
 #pragma once
 
-#include "messages/base/landlock.hpp"
 #include "actors/hypervisor/machine.hpp"
+#include "messages/base/landlock.hpp"
 
 #include <string>
 #include <sys/types.h>

@@ -1,10 +1,10 @@
 #include "actors/hypervisor/probe.hpp"
-#include "messages/base/landlock.hpp"
 #include "actors/hypervisor/launcher.hpp"
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/qemu.hpp"
 #include "actors/hypervisor/tsc.hpp"
 #include "actors/storage/process.hpp"
+#include "messages/base/landlock.hpp"
 
 #include <algorithm>
 #include <array>

@@ -56,10 +56,8 @@ expected<void> firewall::apply(const policy& p) {
   return nat ? turn_on_forwarding(p.bridge) : expected<void>{};
 }
 
-expected<void> firewall::check_policy(const bridge_name& bridge) {
-  auto ok = nft_.run("get element inet banger bridges { \"" + bridge.str() + "\" }");
-  if (ok && where_ == layers::bridge_and_inet)
-    ok = has_bridge_table();
+expected<void> firewall::must_hold(const bridge_name& bridge, const std::string& commands) {
+  auto ok = nft_.run(commands);
   if (ok || ok.error().code != errc::not_found)
     return ok;
   return fail(errc::not_found, "the packet filter has no rules for " + bridge.str(),
@@ -67,22 +65,14 @@ expected<void> firewall::check_policy(const bridge_name& bridge) {
               "start the VM again");
 }
 
-expected<void> firewall::has_bridge_table() {
-  const auto tables = nft_.list("list tables bridge");
-  if (!tables)
-    return tl::unexpected(tables.error());
-  for (const auto& thing : tables->value("nftables", nlohmann::json::array()))
-    if (thing.contains("table") && thing["table"].value("name", "") == "banger")
-      return {};
-  return fail(errc::not_found, "there is no table `bridge banger`");
+expected<void> firewall::check_policy(const bridge_name& bridge) {
+  return must_hold(bridge, proof(bridge, where_));
 }
 
 expected<void> firewall::add_guest(const bridge_name& bridge, const ipv4_net& net, const guest& g) {
   if (auto ok = check({policy{bridge, net, {g}}}); !ok)
     return ok;
-  if (auto ok = check_policy(bridge); !ok)
-    return ok;
-  if (auto ok = nft_.run(admission(bridge, g, where_)); !ok || !g.nat)
+  if (auto ok = must_hold(bridge, admission(bridge, g, where_)); !ok || !g.nat)
     return ok;
   return turn_on_forwarding(bridge);
 }

@@ -57,7 +57,7 @@ public:
 private:
   firewall(nft context, layers where) : nft_(std::move(context)), where_(where) {}
   expected<void> withdraw(const bridge_name& bridge);
-  expected<void> has_bridge_table();
+  expected<void> must_hold(const bridge_name& bridge, const std::string& commands);
   expected<nlohmann::json> list_if_there(const std::string& command);
 
   nft nft_;

@@ -83,17 +83,10 @@ expected<nft> nft::open() {
   return opened;
 }
 
-expected<void> nft::say(const std::string& commands) {
+expected<void> nft::run(const std::string& commands) {
   if (nftables().run_cmd_from_buffer(context_.get(), commands.c_str()) != 0)
     return refused(context_.get());
   return {};
-}
-
-// What a command printed would stand before what the next one prints.
-expected<void> nft::run(const std::string& commands) {
-  auto done = say(commands);
-  nftables().ctx_get_output_buffer(context_.get());
-  return done;
 }
 
 expected<void> nft::try_out(const std::string& commands) {
@@ -105,7 +98,7 @@ expected<void> nft::try_out(const std::string& commands) {
 
 expected<nlohmann::json> nft::list(const std::string& command) {
   nftables().ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
-  auto done = say(command);
+  auto done = run(command);
   nftables().ctx_output_set_flags(context_.get(), 0);
   if (!done)
     return tl::unexpected(done.error());

@@ -29,7 +29,6 @@ private:
     void operator()(nft_ctx* c) const;
   };
   explicit nft(nft_ctx* context) : context_(context) {}
-  expected<void> say(const std::string& commands);
 
   std::unique_ptr<nft_ctx, release> context_;
 };

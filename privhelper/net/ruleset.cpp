@@ -69,6 +69,10 @@ constexpr std::string_view bridge_chains = R"(
   }
 )";
 
+// Bridges once more, in each table: no rule looks here. An element that can be deleted and added
+// was there, and nothing had to be listed to know.
+constexpr std::string_view held = "held";
+
 // One more for who has none: his element is added and deleted in one transaction.
 constexpr std::size_t nat_room = most_guests + 1;
 
@@ -116,17 +120,20 @@ std::string inet_table(const std::vector<policy>& policies) {
     }
   }
   return "table inet banger {\n" + set("bridges", "iifname", most_bridges, bridges) +
+         set(held, "iifname", most_bridges, bridges) +
          set("gateways", "iifname . ip daddr", most_bridges, gateways) +
          set("guests", "iifname . ether saddr . ip saddr", most_guests, guests) +
          set("nat", "iifname . ip saddr", nat_room, nat) + std::string(inet_chains) + "}\n";
 }
 
 std::string bridge_table(const std::vector<policy>& policies) {
-  std::vector<std::string> guests;
-  for (const auto& p : policies)
+  std::vector<std::string> bridges, guests;
+  for (const auto& p : policies) {
+    bridges.push_back(quoted(p.bridge.str()));
     for (const auto& g : p.guests)
       guests.push_back(bridge_guest(g));
-  return "table bridge banger {\n" +
+  }
+  return "table bridge banger {\n" + set(held, "iifname", most_bridges, bridges) +
          set("guests", "iifname . ether saddr . ip saddr", most_guests, guests) +
          std::string(bridge_chains) + "}\n";
 }
@@ -220,8 +227,17 @@ std::string ruleset(const std::vector<policy>& policies, layers where) {
   return text;
 }
 
+std::string proof(const bridge_name& bridge, layers where) {
+  const auto again = [&](const std::string& family) {
+    const auto element =
+        family + " banger " + std::string(held) + " { " + quoted(bridge.str()) + " }\n";
+    return "delete element " + element + "add element " + element;
+  };
+  return again("inet") + (where == layers::bridge_and_inet ? again("bridge") : "");
+}
+
 std::string admission(const bridge_name& bridge, const guest& g, layers where) {
-  auto text = add(inet_guests, inet_guest(bridge, g));
+  auto text = proof(bridge, where) + add(inet_guests, inet_guest(bridge, g));
   if (where == layers::bridge_and_inet)
     text += add(bridge_guests, bridge_guest(g));
   const auto nat = nat_guest(bridge, g);

@@ -43,7 +43,10 @@ expected<void> check(const std::vector<policy>& policies);
 /// Replaces the tables in one transaction; without policies: removes them.
 std::string ruleset(const std::vector<policy>& policies, layers where);
 
-/// One guest comes, or its `nat` changes. Fails in the kernel if the tables are not there.
+/// Changes nothing, and fails in the kernel unless the bridge has a policy in all tables.
+std::string proof(const bridge_name& bridge, layers where);
+
+/// One guest comes, or its `nat` changes. Fails in the kernel as `proof` does.
 std::string admission(const bridge_name& bridge, const guest& g, layers where);
 /// One guest goes; nothing happens if it is not there.
 std::string expulsion(const bridge_name& bridge, const guest& g, layers where);

@@ -252,43 +252,6 @@ TEST_CASE("no more connections are held than there may be") {
   CHECK(d.server.held() == 0);
 }
 
-TEST_CASE("whoever knocks again as soon as he is refused keeps nobody from what is his") {
-  const test::scratch top;
-  const auto path = top / "fd.sock";
-  std::atomic<bool> over{false};
-  const auto knock = [&] {
-    if (!over)
-      unique_fd(local::connect(path, 1s, SOCK_SEQPACKET).value_or(-1));
-  };
-  auto listener = local::listen(path, {}, SOCK_SEQPACKET);
-  REQUIRE(listener);
-  offered pipes(1);
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::array<char, 32> shown{};
-    const bool told = ::read(ends[0], shown.data(), shown.size()) == 32;
-    const auto got = handover::fetch(path, {shown.data(), shown.size()}, 1, 5s);
-    ::_exit(told && got ? 0 : 1);
-  }
-  // In the server's thread: the next one is there before it looks for it.
-  auto server = handover::server::start(
-      std::move(*listener), {.refused = [&](local::peer, const std::string&) { knock(); }});
-  REQUIRE(server);
-  knock();
-  const auto shown =
-      server->offer(std::move(pipes.given), {static_cast<std::uint32_t>(child), ::geteuid()});
-  REQUIRE(shown);
-  REQUIRE(::write(ends[1], shown->data(), shown->size()) == 32);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  over = true;
-  ::close(ends[0]);
-  ::close(ends[1]);
-  CHECK(WEXITSTATUS(status) == 0);
-}
-
 TEST_CASE("out of descriptors, a connection is closed instead of being reported for ever") {
   // In a child, whose limit it is.
   CHECK(in_child([] {

@@ -1,93 +1,36 @@
 // What is left to the helper after it was confined. Each test is a child that is: what it found
 // wrong is what it says.
-#include "messages/base/landlock.hpp"
 #include "messages/base/unique_fd.hpp"
 #include "privhelper/confinement.hpp"
-#include "tests/unit/storage_scratch.hpp"
+#include "tests/unit/helper_confined.hpp"
 
 #include <array>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <functional>
-#include <iostream>
 #include <linux/capability.h>
-#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 
 using namespace banger;
 using namespace banger::helper;
-namespace fs = std::filesystem;
+using namespace banger::test;
 
 namespace {
-
-bool is_root() {
-  if (::geteuid() == 0)
-    return true;
-  std::cout << "SKIPPED: to give rights up, one must have them: this needs root\n";
-  return false;
-}
-
-/// What went wrong in a child, line by line.
-class report {
-public:
-  void that(bool good, const std::string& what) {
-    if (!good)
-      text += what + "\n";
-  }
-  /// `result` of a call is -1, with this errno.
-  void refused(long result, const std::string& call, int error = EPERM) {
-    const int got = errno;
-    that(result == -1 && got == error,
-         call + (result == -1 ? ": " + std::string(std::strerror(got)) : " works"));
-  }
-  std::string text;
-};
-
-std::string in_child(const std::function<void(report&)>& work) {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-  unique_fd read_end(ends[0]), write_end(ends[1]);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    report r;
-    work(r);
-    r.text += "end";
-    ::_exit(::write(write_end.get(), r.text.data(), r.text.size()) < 0 ? 1 : 0);
-  }
-  write_end.reset();
-  std::string text;
-  std::array<char, 4096> piece{};
-  for (ssize_t n = 0; (n = ::read(read_end.get(), piece.data(), piece.size())) > 0;)
-    text.append(piece.data(), static_cast<std::size_t>(n));
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : text;
-}
-
-void be(report& r, const expected<void>& confined) {
-  r.that(confined.has_value(), confined ? "" : describe(confined.error()));
-}
 
 const std::array<char*, 2>& nothing() {
   static std::array<char, 5> name{"true"};
@@ -157,46 +100,6 @@ void check_no_code(report& r) {
   r.refused(::mprotect(page, 4096, PROT_READ | PROT_EXEC), "mprotect, executable,");
 }
 
-// What CAF, log and servers are made of.
-void check_still_works(report& r, const fs::path& folder) {
-  int found = 0;
-  std::thread([&found] {
-    ::pthread_setname_np(::pthread_self(), "other");
-    found = 1;
-  }).join();
-  r.that(found == 1, "no thread");
-  const unique_fd event(::eventfd(0, EFD_CLOEXEC)), poller(::epoll_create1(EPOLL_CLOEXEC)),
-      timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-  epoll_event about{};
-  about.events = EPOLLIN;
-  r.that(event && poller && timer, "no eventfd, epoll or timerfd");
-  r.that(::epoll_ctl(poller.get(), EPOLL_CTL_ADD, event.get(), &about) == 0, "no epoll_ctl");
-  ::eventfd_write(event.get(), 1);
-  r.that(::epoll_wait(poller.get(), &about, 1, 1000) == 1, "no epoll_wait");
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  r.that(::sigprocmask(SIG_BLOCK, &signals, nullptr) == 0, "no sigprocmask");
-  r.that(static_cast<bool>(unique_fd(::signalfd(-1, &signals, SFD_CLOEXEC))), "no signalfd");
-  r.that(::raise(SIGTERM) == 0, "no raise");
-  std::vector<std::string> much(1000, std::string(100'000, 'x'));
-  r.that(much.back().size() == 100'000, "no memory");
-  std::ofstream(folder / "log") << "a line\n";
-  r.that(fs::file_size(folder / "log") == 7, "no file is written");
-  r.that(::write(STDERR_FILENO, "", 0) == 0, "no stderr");
-  const unique_fd server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-      client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{AF_UNIX, {}};
-  (folder / "s").native().copy(address.sun_path, sizeof address.sun_path - 1);
-  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
-  r.that(::bind(server.get(), raw, sizeof address) == 0 && ::listen(server.get(), 1) == 0 &&
-             ::connect(client.get(), raw, sizeof address) == 0,
-         "no unix socket");
-  const unique_fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  r.that(::send(client.get(), "x", 1, 0) == 1, "no send");
-  r.that(::unlink(address.sun_path) == 0, "no unlink");
-}
-
 // Loopback comes up, and is listed, by netlink.
 void check_netlink(report& r) {
   const unique_fd route(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)),
@@ -216,16 +119,6 @@ void check_netlink(report& r) {
   if (size >= static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof error))
     std::memcpy(&error, answer.data() + sizeof(nlmsghdr), sizeof error);
   r.that(error == 0, "lo does not come up: " + std::to_string(error));
-}
-
-void check_tap(report& r) {
-  const unique_fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  ifreq ask{};
-  std::strcpy(ask.ifr_name, "tap-fc-unit");
-  ask.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-  r.that(static_cast<bool>(tap) && ::ioctl(tap.get(), TUNSETIFF, &ask) == 0 &&
-             ::ioctl(tap.get(), TUNSETPERSIST, 0UL) == 0 && ::if_nametoindex("tap-fc-unit") > 0,
-         "no tap: " + std::string(std::strerror(errno)));
 }
 
 std::uint64_t effective(bool permitted = false) {
@@ -345,70 +238,6 @@ TEST_CASE("the role machine executes programs, which inherit what it gave up") {
           r.that(WIFEXITED(status) && WEXITSTATUS(status) == 0,
                  "no program, or one with more: " + status_line("CapBnd"));
         }) == "end");
-}
-
-namespace {
-
-/// Files of this user's own, as those of root are for the helper.
-struct others_files {
-  test::scratch top;
-  fs::path sockets = top / "run", file = top / "etc/passwd";
-
-  others_files() {
-    test::put(file, "x");
-    fs::create_directory(sockets);
-  }
-  void check_closed(report& r) const {
-    r.refused(::open(file.c_str(), O_WRONLY), "open for writing", EACCES);
-    r.refused(::open(file.c_str(), O_RDWR | O_TRUNC), "truncation", EACCES);
-    r.refused(::open((file.native() + "2").c_str(), O_WRONLY | O_CREAT, 0600), "a new file",
-              EACCES);
-    r.refused(::unlink(file.c_str()), "unlink", EACCES);
-    r.that(static_cast<bool>(unique_fd(::open(file.c_str(), O_RDONLY))), "it cannot be read");
-    r.that(static_cast<bool>(unique_fd(::open("/dev/null", O_WRONLY))), "no /dev/null");
-  }
-};
-
-bool has_landlock() {
-  if (landlock_abi() > 0)
-    return true;
-  WARN("skipped: this kernel offers no Landlock");
-  return false;
-}
-
-} // namespace
-
-TEST_CASE("the role network writes to the folder of its sockets, taps and switches of routing, and "
-          "nowhere else") {
-  if (!is_root() || !has_landlock())
-    return;
-  const others_files there;
-  CHECK(in_child([&](report& r) {
-          r.that(::unshare(CLONE_NEWNET) == 0, "no network namespace");
-          be(r, confine(role::network, there.sockets));
-          there.check_closed(r);
-          check_still_works(r, there.sockets);
-          check_tap(r);
-          const unique_fd routing(::open("/proc/sys/net/ipv4/ip_forward", O_RDWR));
-          r.that(::write(routing.get(), "1\n", 2) == 2, "no routing");
-          r.refused(::open("/proc/sys/kernel/core_pattern", O_WRONLY), "core_pattern", EACCES);
-        }) == "end");
-  CHECK(test::slurp(there.file) == "x");
-}
-
-TEST_CASE("the role machine writes to the folder of its sockets and nowhere else") {
-  if (!is_root() || !has_landlock())
-    return;
-  const others_files there;
-  CHECK(in_child([&](report& r) {
-          be(r, confine(role::machine, there.sockets));
-          there.check_closed(r);
-          check_still_works(r, there.sockets);
-          r.refused(::mkdir((there.top / "new").c_str(), 0700), "mkdir", EACCES);
-          r.refused(::mount("none", there.sockets.c_str(), "tmpfs", 0, nullptr), "mount");
-          r.that(::kill(::getppid(), 0) == 0, "no signal to others");
-        }) == "end");
-  CHECK(test::slurp(there.file) == "x");
 }
 
 TEST_CASE("the tables of rights in docs/privileges.md are those in the code") {

@@ -68,6 +68,7 @@ TEST_CASE("a kernel without the bridge family is not told of it") {
   CHECK(count(ruleset({{bridge, network, {nth_guest(2)}}}, layers::inet), "table bridge") == 0);
   CHECK(count(admission(bridge, nth_guest(2), layers::inet), "bridge banger") == 0);
   CHECK(count(expulsion(bridge, nth_guest(2), layers::inet), "bridge banger") == 0);
+  CHECK(count(proof(bridge, layers::inet), "bridge banger") == 0);
 }
 
 TEST_CASE("a guest comes and goes by its own elements") {
@@ -76,7 +77,9 @@ TEST_CASE("a guest comes and goes by its own elements") {
   CHECK(count(comes, "add element inet banger guests") == 1);
   CHECK(count(comes, "add element inet banger nat") == 1);
   CHECK(count(comes, "add element bridge banger guests") == 1);
-  CHECK(count(comes, "delete") == 0);
+  // Of what only tells whether the bridge is there.
+  CHECK(count(comes, "delete") == 2);
+  CHECK(comes.starts_with(proof(bridge, all)));
   CHECK(count(admission(bridge, nth_guest(2, false), all), "delete element inet banger nat") == 1);
   const auto goes = expulsion(bridge, nth_guest(2), all);
   for (const auto* set : {"inet banger guests", "inet banger nat", "bridge banger guests"}) {
@@ -165,7 +168,7 @@ TEST_CASE("the sets have room for so many bridges and guests, and a policy is he
   const auto text = ruleset({{bridge, network, {}}}, layers::bridge_and_inet);
   CHECK(count(text, "size 4096\n") == 2);
   CHECK(count(text, "size 4097\n") == 1); // NAT is taken from who has none, too
-  CHECK(count(text, "size 16\n") == 2);
+  CHECK(count(text, "size 16\n") == 4);
   std::vector<policy> many;
   for (int i = 0; i < 17; ++i)
     many.push_back({*bridge_name::parse("br-fc-" + std::to_string(i)),

@@ -43,5 +43,6 @@ private:
 
 } // namespace banger
 
+// clang-tidy wants the name of a member in parentheses, where it cannot be.
 #define BANGER_LATE(prefix, function)                                                              \
-  decltype(&::prefix##function) function = find(#prefix #function);
+  decltype(&::prefix##function) function = find(#prefix #function); // NOLINT

@@ -21,8 +21,11 @@ failure from_sqlite(const SQLite::Exception& why, const std::string& what) {
             "move the file away; VMs whose folders are whole can be made again",
             {}};
   if (code == SQLITE_CONSTRAINT)
-    return {errc::already_exists, what, "a row that is not listed has its name",
-            "choose another name; `banger daemon logs` tells of rows that were set aside", {}};
+    return {errc::already_exists,
+            what,
+            "a row that is not listed has its name",
+            "choose another name; `banger daemon logs` tells of rows that were set aside",
+            {}};
   const bool full = code == SQLITE_FULL || code == SQLITE_IOERR;
   return {errc::operation_failed, what, why.what(), full ? "free some space" : "", {}};
 }

@@ -8,7 +8,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-
 class recall_state : public actor::state_base {
 public:
   static inline const char* name = "recall";

@@ -61,9 +61,14 @@ TEST_CASE("the deadline ends the program and what it has started") {
   c.deadline = 300ms;
   CHECK(code(run(c)) == errc::timed_out);
   const auto pid = std::stoi(test::slurp(s / "pid"));
-  // A zombie that init has not reaped yet still has a number.
-  const auto state = test::slurp("/proc/" + std::to_string(pid) + "/stat");
-  CHECK((state.empty() || state.find(") Z") != std::string::npos));
+  // A zombie that init has not reaped yet still has a number, and a signal takes a moment.
+  const auto ended = [&] {
+    const auto state = test::slurp("/proc/" + std::to_string(pid) + "/stat");
+    return state.empty() || state.find(") Z") != std::string::npos;
+  };
+  for (int i = 0; i < 500 && !ended(); ++i)
+    std::this_thread::sleep_for(10ms);
+  CHECK(ended());
 }
 
 TEST_CASE("a program that ignores the polite signal is killed") {

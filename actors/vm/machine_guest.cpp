@@ -114,10 +114,13 @@ void machine_state::doubt() {
   connect_again();
 }
 
-// A hypervisor that hangs takes no connection, and is not gone for that.
+// A hypervisor that hangs takes no connection, and is not gone for that. Once it takes one, its
+// guest has as many chances to speak as any.
 void machine_state::connect_again() {
   later(adopting_ > 0 ? adopt_pause : hang_pause, [this] {
     const auto ok = take_over();
+    if (ok && adopting_ <= 0)
+      adopting_ = adopt_attempts;
     if (ok)
       return;
     if (ok.error().code == errc::busy) {

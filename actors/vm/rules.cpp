@@ -102,12 +102,16 @@ plan restart_plan(const record& now, const step_table& table, const order& asked
   return p;
 }
 
+bool is_connected(const record& now) {
+  return now.machine.process.pid != 0 && !now.machine.bridge.empty();
+}
+
 expected<plan> set_plan(const record& now, const step_table& table, const order& asked) {
   const auto then = changed(now, asked.to);
   if (!then)
     return tl::unexpected(then.error());
   const bool grows = then->wanted.disk_bytes != now.wanted.disk_bytes;
-  const bool connected = now.machine.process.pid != 0 && !now.machine.bridge.empty();
+  const bool connected = is_connected(now);
   const bool moves = then->name != now.name || then->wanted.nat != now.wanted.nat;
   auto steps = table.set;
   std::erase_if(steps,
@@ -116,6 +120,15 @@ expected<plan> set_plan(const record& now, const step_table& table, const order&
 }
 
 } // namespace
+
+// Disks grow at rest only, and only a VM on a bridge is known to the network.
+plan undo_of_set(const record& now, const step_table& table) {
+  auto steps = table.set;
+  std::erase_if(steps, [&](const step& s) {
+    return s.name == "network" ? !is_connected(now) : now.machine.process.pid != 0;
+  });
+  return {std::move(steps), now.now, false, 0};
+}
 
 expected<plan> decide(const record& now, const order& asked, const step_table& table) {
   const auto name = now.name.str();

@@ -85,6 +85,9 @@ struct plan {
 /// `bad_request` says what to do instead.
 expected<plan> decide(const record& now, const order& asked, const step_table& table);
 
+/// What a set that was cut off may have done to this VM, to be undone.
+plan undo_of_set(const record& now, const step_table& table);
+
 /// May a forced kill end an operation with this verb in its middle? What ends a VM anyhow goes on.
 bool yields_to_force(verb v);
 

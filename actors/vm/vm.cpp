@@ -184,12 +184,13 @@ void vm_state::revert() {
   operation op;
   op.wanted = own_order(verb::set);
   op.began = op.step_began = now();
-  op.todo = {around_.steps.set, vm_->now, false, 0};
-  op.at = op.todo.steps.size() - 1;
+  op.todo = undo_of_set(*vm_, around_.steps);
   op.first_error =
       failure{errc::cancelled, "a change was cut off by the end of the daemon", {}, {}, {}};
+  const auto steps = op.todo.steps.size();
+  op.at = steps == 0 ? 0 : steps - 1;
   queue_.push_back(std::move(op));
-  roll_back(0);
+  steps == 0 ? conclude() : roll_back(0);
 }
 
 } // namespace banger::vm

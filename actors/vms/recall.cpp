@@ -4,8 +4,6 @@
 
 namespace banger::vms {
 
-using namespace std::chrono_literals;
-
 namespace {
 
 class recall_state : public actor::state_base {

@@ -9,7 +9,6 @@ namespace banger::vms {
 using namespace std::chrono_literals;
 using namespace messages;
 
-// A job of the dead actor may still copy an image.
 constexpr std::size_t most_held = 64;
 
 namespace {
@@ -108,6 +107,7 @@ void vms_state::bring_back(const std::string& id, bool unborn) {
   auto& e = vms_.at(id);
   e.stands = standing::returning;
   e.view.operation = "restarting";
+  // However long: a job of the dead actor may still copy an image.
   actor::ask_kin(self_, around_.recall, recall_atom::value, id)
       .then([this, id, unborn](const found_vm_ptr& found) { revive(id, *found, unborn); },
             [this, id](caf::error& why) { not_revived(id, actor::from_error(why)); });

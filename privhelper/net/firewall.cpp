@@ -138,8 +138,7 @@ std::optional<std::string> firewall::weakness() const {
   if (where_ == layers::bridge_and_inet)
     return std::nullopt;
   return "this kernel cannot filter frames on a bridge (nftables' bridge family is missing): that "
-         "a "
-         "guest does not take MAC and address of another one, and does not lie in ARP, is not "
+         "a guest does not take MAC and address of another one, and does not lie in ARP, is not "
          "checked; `modprobe nf_tables_bridge`, or a kernel with CONFIG_NF_TABLES_BRIDGE";
 }
 

@@ -19,9 +19,8 @@ expected<unique_fd> open_state_folder(const std::filesystem::path& folder, uid_t
 
 /// What lies at `path` beneath `state` at this moment. Never waits for a reader, writer or lease.
 /// `not_found`: nothing is there. `unauthorized`: it is reached by a symbolic link or on another
-/// mount, of another kind
-/// than the path is for, not the owner's, a file with more names than one, or setuid or setgid.
-/// `unavailable`: this kernel (before 5.6) cannot open in this way.
+/// mount, of another kind than the path is for, not the owner's, a file with more names than one,
+/// or setuid or setgid. `unavailable`: this kernel (before 5.6) cannot open in this way.
 expected<unique_fd> open_beneath(int state, const managed_path& path, uid_t owner,
                                  use how = use::read);
 

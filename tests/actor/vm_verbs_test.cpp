@@ -133,8 +133,9 @@ TEST_CASE_METHOD(conversation,
   auto vm = some_vm("otter", vm::state::running);
   vm.machine.process.pid = 17;
   wake(vm, vm::recovery::revert);
-  CHECK(s.said == std::vector<std::string>{"adopt", "undo grow-disk"});
+  CHECK(s.said == std::vector<std::string>{"adopt"}); // its disk is in use, and cannot have grown
   CHECK(look().view.state == "running");
+  CHECK(look().view.operation.empty());
   CHECK(look().pid == 17);
 }
 

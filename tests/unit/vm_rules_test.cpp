@@ -134,6 +134,25 @@ TEST_CASE("a verb that is refused changes no state") {
           state::running);
 }
 
+TEST_CASE("of a set that was cut off only that is undone which can have been done") {
+  const auto bridged = compose(standard_capabilities(), true);
+  const auto names = [&](const record& r) {
+    std::string all;
+    for (const auto& s : undo_of_set(r, bridged).steps)
+      all += s.name + " ";
+    return all;
+  };
+  auto r = some_vm(state::stopped);
+  CHECK(names(r) == "grow-disk ");
+  r.machine.bridge = "br-fc"; // where it was
+  CHECK(names(r) == "grow-disk ");
+  r.now = state::running;
+  r.machine.process.pid = 17;
+  CHECK(names(r) == "network ");
+  r.machine.bridge.clear();
+  CHECK(names(r).empty());
+}
+
 TEST_CASE("what could not be undone is kept, in error") {
   const failure why{errc::cancelled, "no", {}, {}, {}};
   for (const auto v : {verb::create, verb::start, verb::restart}) {

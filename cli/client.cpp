@@ -33,7 +33,8 @@ namespace {
 constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
 constexpr milliseconds cancel_deadline{2000};
-constexpr milliseconds halt_deadline{60000}; // operations end first
+constexpr milliseconds halt_deadline{60000};    // operations end first
+constexpr milliseconds reprobe_deadline{90000}; // a test guest boots
 
 failure daemon_gone() {
   return {errc::disconnected, "the daemon went away", "its connection has ended",
@@ -223,6 +224,11 @@ expected<void> client::wait_gone(milliseconds deadline) {
       return fail_errno("cannot wait for the daemon", errno);
     impl_->letters.open_letters();
   }
+}
+
+expected<std::string> client::reprobe() {
+  return impl_->ask_within<std::string>(reprobe_deadline, impl_->daemon.system,
+                                        reprobe_atom::value);
 }
 
 expected<daemon_status> client::status() {

@@ -46,6 +46,8 @@ public:
   // The errors are those of messages/vms.hpp, images.hpp and system.hpp, besides `timed_out`,
   // `disconnected`.
   expected<messages::daemon_status> status();
+  /// The hypervisor as it was found just now. Takes up to a minute.
+  expected<std::string> reprobe();
   expected<std::vector<messages::vm_view>> list();
   expected<messages::vm_detail> show(const std::string& ref);
   expected<messages::op_ticket> begin(const messages::create_request& request);

@@ -36,6 +36,14 @@ expected<command> parse_stop(const std::vector<std::string>& words) {
   return read(verb, words, [&]() -> expected<command> { return daemon_stop_options{}; });
 }
 
+expected<command> parse_probe(const std::vector<std::string>& words) {
+  page verb("daemon probe", "",
+            "Examine again which hypervisor this host offers: KVM is tried with a test guest. For "
+            "use after a change of the host; VMs that run are left alone.",
+            help::daemon_probe_examples);
+  return read(verb, words, [&]() -> expected<command> { return daemon_probe_options{}; });
+}
+
 expected<command> parse_logs(const std::vector<std::string>& words) {
   page verb("daemon logs", "[-f]", "The daemon's log, one JSON object per line.", "");
   daemon_logs_options options;
@@ -117,6 +125,8 @@ constexpr std::array daemon_list = {
                [](words_of w, const surroundings&) { return parse_status(w); }},
     verb_entry{"stop", "", "end it once its operations are done; VMs live on",
                [](words_of w, const surroundings&) { return parse_stop(w); }},
+    verb_entry{"probe", "", "try again whether VMs can use KVM",
+               [](words_of w, const surroundings&) { return parse_probe(w); }},
     verb_entry{"logs", "", "its log, one JSON object per line, also while it is down; -f follows",
                [](words_of w, const surroundings&) { return parse_logs(w); }},
 };

@@ -103,6 +103,8 @@ struct daemon_status_options {
 
 struct daemon_stop_options {};
 
+struct daemon_probe_options {};
+
 struct daemon_logs_options {
   bool follow = false;
 };
@@ -186,11 +188,11 @@ struct help_page {
 using command =
     std::variant<help_page, run_options, create_options, exec_options, verb_options, set_options,
                  touch_options, list_options, show_options, logs_options, daemon_status_options,
-                 daemon_stop_options, daemon_logs_options, version_options, completion_options,
-                 complete_options, config_show_options, operations_options, operation_options,
-                 image_build_options, image_list_options, image_delete_options, ps_options,
-                 stats_options, ports_options, health_options, console_options, prune_options,
-                 events_options, debug_actors_options, debug_crash_options>;
+                 daemon_stop_options, daemon_probe_options, daemon_logs_options, version_options,
+                 completion_options, complete_options, config_show_options, operations_options,
+                 operation_options, image_build_options, image_list_options, image_delete_options,
+                 ps_options, stats_options, ports_options, health_options, console_options,
+                 prune_options, events_options, debug_actors_options, debug_crash_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -20,11 +20,11 @@ struct either {
 
 struct set_words {
   std::string vcpu, memory, disk;
-  either nat, autostart;
+  either nat, autostart, nested;
 
   bool any() const {
     return !vcpu.empty() || !memory.empty() || !disk.empty() || nat.yes || nat.no ||
-           autostart.yes || autostart.no;
+           autostart.yes || autostart.no || nested.yes || nested.no;
   }
 };
 
@@ -32,7 +32,7 @@ expected<messages::set_request> check(const set_words& given, const surroundings
   messages::set_request to;
   if (!given.any())
     return fail(errc::bad_request, "nothing is to be changed", {},
-                "name what: --vcpu, --memory, --disk-size, --nat, --autostart");
+                "name what: --vcpu, --memory, --disk-size, --nat, --nested, --autostart");
   if (!given.vcpu.empty()) {
     auto vcpu = vcpu_value(given.vcpu, around.host);
     if (!vcpu)
@@ -51,11 +51,17 @@ expected<messages::set_request> check(const set_words& given, const surroundings
       return tl::unexpected(bytes.error());
     to.disk_bytes = *bytes;
   }
-  const auto nat = given.nat.choice("nat"), autostart = given.autostart.choice("autostart");
-  if (!nat || !autostart)
-    return tl::unexpected((nat ? autostart : nat).error());
-  to.nat = *nat;
-  to.autostart = *autostart;
+  const auto put = [](std::int8_t& field, const either& flag, const char* name) {
+    const auto choice = flag.choice(name);
+    field = choice.value_or(field);
+    return choice.map([](std::int8_t) {});
+  };
+  if (auto ok = put(to.nat, given.nat, "nat"); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = put(to.autostart, given.autostart, "autostart"); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = put(to.nested, given.nested, "nested"); !ok)
+    return tl::unexpected(ok.error());
   return to;
 }
 
@@ -73,6 +79,8 @@ expected<command> parse_set(const std::vector<std::string>& words, const surroun
       ->type_name("SIZE");
   verb.flag("--nat", given.nat.yes, "let the VM reach the network outside");
   verb.flag("--no-nat", given.nat.no, "no more");
+  verb.flag("--nested", given.nested.yes, "let the VM run KVM itself");
+  verb.flag("--no-nested", given.nested.no, "no more");
   verb.flag("--autostart", given.autostart.yes,
             "start it again after the host was, if it ran when that went down");
   verb.flag("--no-autostart", given.autostart.no, "no more");

@@ -125,6 +125,7 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
       {"nat", yes_no(view.nat)},
       {"ephemeral", yes_no(view.ephemeral)},
       {"autostart", yes_no(view.autostart)},
+      {"nested", yes_no(view.nested)},
       {"created", utc(view.created_ms / 1000) + " (" + age(view.created_ms, now_ms) + ")"},
       {"hypervisor", or_dash(vm.hypervisor)},
       {"pid", vm.pid == 0 ? "-" : std::to_string(vm.pid)},
@@ -141,6 +142,10 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
   if (!vm.last_start.empty())
     text += "\nlast start\n" + timing_table(vm.last_start);
   return text;
+}
+
+std::string notice_line(const vm_view& vm) {
+  return vm.notice.empty() ? "" : "note: " + plain(vm.notice) + "\n";
 }
 
 std::string spec_line(const create_request& vm) {

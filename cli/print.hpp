@@ -32,6 +32,8 @@ std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ag
 std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 /// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
+/// "note: ..." for a VM that is slower than it could be; else empty.
+std::string notice_line(const messages::vm_view& vm);
 std::string spec_line(const messages::create_request& vm);
 /// `config_note` follows the name of the daemon's configuration file.
 std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);

@@ -26,6 +26,7 @@ json view_fields(const vm_view& vm) {
           {"nat", vm.nat},
           {"ephemeral", vm.ephemeral},
           {"autostart", vm.autostart},
+          {"nested", vm.nested},
           {"touched_ms", vm.touched_ms},
           {"created_ms", vm.created_ms}};
 }

@@ -46,6 +46,7 @@ void sizing_words::offer(page& verb, const surroundings& around) {
                 size.disk_bytes.why + ")")
       ->type_name("SIZE");
   verb.flag("--nat", nat_, "let the VM reach the network outside");
+  verb.flag("--nested", nested_, "let the VM run KVM itself; emulated VMs: one vCPU, slow");
 }
 
 expected<messages::create_request> sizing_words::check(const surroundings& around) const {
@@ -58,6 +59,9 @@ expected<messages::create_request> sizing_words::check(const surroundings& aroun
                                    static_cast<std::uint64_t>(size.disk_bytes.value),
                                    nat_,
                                    false};
+  request.nested = nested_;
+  if (nested_ && around.emulated && size.vcpu.from != layer::config)
+    request.vcpu = 1;
   if (auto ok = name_.empty() ? expected<void>{} : vm_name_grammar::check(name_); !ok)
     return named("--name", ok.error());
   if (auto ok = image_name_grammar::check(image_); !ok)

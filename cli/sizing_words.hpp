@@ -16,7 +16,7 @@ private:
   expected<void> check_file(const surroundings& around) const;
 
   std::string name_, image_, vcpu_, memory_, disk_;
-  bool nat_ = false;
+  bool nat_ = false, nested_ = false;
 };
 
 } // namespace banger::cli

@@ -43,6 +43,7 @@ int perform(const show_options& asked, context& ctx);
 int perform(const logs_options& asked, context& ctx);
 int perform(const daemon_status_options& asked, context& ctx);
 int perform(const daemon_stop_options& asked, context& ctx);
+int perform(const daemon_probe_options& asked, context& ctx);
 int perform(const daemon_logs_options& asked, context& ctx);
 int perform(const version_options& asked, context& ctx);
 int perform(const completion_options& asked, context& ctx);

@@ -85,6 +85,13 @@ int perform(const daemon_stop_options&, context& ctx) {
   return print(ctx, "the daemon has stopped; VMs that run go on\n");
 }
 
+int perform(const daemon_probe_options&, context& ctx) {
+  if (auto ok = ctx.reach(); !ok)
+    return ctx.report(ok.error());
+  const auto hypervisor = ctx.daemon->reprobe();
+  return hypervisor ? print(ctx, *hypervisor + "\n") : ctx.report(hypervisor.error());
+}
+
 int perform(const daemon_logs_options& asked, context& ctx) {
   int code = exit_ok;
   const auto read = read_log(daemon_log(ctx.where), asked.follow, [&](std::string_view piece) {

@@ -40,11 +40,19 @@ expected<errands> begin_all(context& ctx, const std::vector<std::string>& refs, 
   return all;
 }
 
-int tell(const context& ctx, bool timing, const finished& end) {
+struct manner {
+  std::string label; ///< of the progress
+  bool quiet = false, timing = false;
+  int signals = -1; ///< descriptor; what arrives there cancels
+};
+
+int tell(const context& ctx, const manner& how, const finished& end) {
   if (const auto error = error_of(end))
     return ctx.report(*error);
-  if (timing)
+  if (how.timing)
     note(timing_table(end.stages));
+  if (!how.quiet && end.vm.state == "running")
+    note(notice_line(end.vm));
   return print(ctx, end.vm.name + "\n");
 }
 
@@ -58,12 +66,6 @@ int leave_all(context& ctx, bool quiet, errands all) {
   }
   return worst(all.codes);
 }
-
-struct manner {
-  std::string label; ///< of the progress
-  bool quiet = false, timing = false;
-  int signals = -1; ///< descriptor; what arrives there cancels
-};
 
 std::string label_of(const std::vector<std::string>& refs) {
   return refs.size() == 1 ? refs.front() : "";
@@ -82,7 +84,7 @@ int await_all(context& ctx, errands all, const manner& how) {
     return ctx.report(seen.error());
   for (const auto& end : seen->ends)
     if (!end.op.empty())
-      all.codes.push_back(tell(ctx, how.timing, end));
+      all.codes.push_back(tell(ctx, how, end));
   return seen->signal != 0 ? exit_signal + seen->signal : worst(all.codes);
 }
 

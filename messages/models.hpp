@@ -43,6 +43,7 @@ struct create_request {
   bool until_booted = false;    ///< ends when the image's init is done, not when the agent answers
   bool boot = true;             ///< false: made, and left for a later start
   bool autostart = false;       ///< started again with the host, if it ran when that went down
+  bool nested = false;          ///< the guest may run KVM
 };
 
 /// `verb` of start, stop, restart, kill, delete on `ref`: an id, a name, or a prefix of either that
@@ -63,7 +64,7 @@ struct set_request {
   std::string name;
   std::int64_t vcpu = 0, memory_mib = 0;
   std::uint64_t disk_bytes = 0;
-  std::int8_t nat = -1, autostart = -1; ///< 0 or 1
+  std::int8_t nat = -1, autostart = -1, nested = -1; ///< 0 or 1
 };
 
 struct exec_request {
@@ -146,6 +147,8 @@ struct vm_view {
   std::uint64_t created_ms = 0; ///< Unix epoch
   bool autostart = false;
   std::uint64_t touched_ms = 0; ///< when it was last made use of; Unix epoch
+  bool nested = false;
+  std::string notice; ///< one line: it is slower than it could be, why, and the remedy; or empty
 };
 
 struct stage_time {
@@ -215,9 +218,10 @@ BANGER_INSPECT(error_info, x.code, x.what, x.why, x.remedy, x.operation)
 BANGER_INSPECT(hello_request, x.protocol, x.version, x.commit, x.build)
 BANGER_INSPECT(hello_reply, x.protocol, x.version, x.commit, x.build, x.pid)
 BANGER_INSPECT(create_request, x.name, x.image, x.vcpu, x.memory_mib, x.disk_bytes, x.nat,
-               x.ephemeral, x.until_booted, x.boot, x.autostart)
+               x.ephemeral, x.until_booted, x.boot, x.autostart, x.nested)
 BANGER_INSPECT(verb_request, x.verb, x.ref, x.until_booted, x.signal, x.force, x.only_at_rest)
-BANGER_INSPECT(set_request, x.ref, x.name, x.vcpu, x.memory_mib, x.disk_bytes, x.nat, x.autostart)
+BANGER_INSPECT(set_request, x.ref, x.name, x.vcpu, x.memory_mib, x.disk_bytes, x.nat, x.autostart,
+               x.nested)
 BANGER_INSPECT(exec_request, x.ref, x.argv, x.env, x.cwd, x.has_stdin, x.tty, x.rows, x.cols)
 BANGER_INSPECT(attach_request, x.vm, x.session, x.out, x.err, x.owner)
 BANGER_INSPECT(logs_request, x.ref, x.follow)
@@ -229,7 +233,8 @@ BANGER_INSPECT(image_view, x.name, x.present, x.bytes, x.used_bytes, x.made_ms, 
 BANGER_INSPECT(operation_view, x.op, x.kind, x.target, x.state, x.stage, x.detail, x.began_ms,
                x.elapsed_us, x.error)
 BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x.vcpu, x.memory_mib,
-               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms)
+               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms, x.nested,
+               x.notice)
 BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)
 BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x.root_disk,
                x.confinement, x.network, x.address, x.kernel, x.start_retries, x.last_start)

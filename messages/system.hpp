@@ -13,6 +13,9 @@ using system_facet = caf::typed_actor<
     /// Ends the daemon once the running operations are done. VMs live on, except `--rm` ones of
     /// lost clients. The answer comes before the end; the end is the closed connection.
     caf::replies_to<halt_atom>::with<void>,
+    /// Examines the host's hypervisor again, with a test guest if one can be booted yet; answers
+    /// `daemon_status.hypervisor` of now. Takes up to a minute.
+    caf::replies_to<reprobe_atom>::with<std::string>,
     /// A stream of events, one JSON object a line: `data` on stream 1, then `eof` unless it
     /// follows.
     caf::replies_to<events_atom, events_request>::with<stream_ticket>,

@@ -82,6 +82,19 @@ expected<std::string> ensure_ssh_key(const folders& where, const std::optional<f
   return read_public_key(key);
 }
 
+namespace {
+
+hypervisor::boot_limits scaled(hypervisor::boot_limits limits, double scale) {
+  const auto stretch = [&](std::chrono::milliseconds& t) {
+    t = std::chrono::duration_cast<std::chrono::milliseconds>(t * scale);
+  };
+  stretch(limits.silence);
+  stretch(limits.total);
+  return limits;
+}
+
+} // namespace
+
 expected<back_ends> find_back_ends(const folders& where, const options& o,
                                    const config::settings& settings) {
   const auto facts = hypervisor::probe_host(where.cache);
@@ -93,14 +106,14 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
     return tl::unexpected(key.error());
   back_ends found;
   found.site.vms = where.state / "vms";
-  found.site.driver = hypervisor::make_proving_driver(facts, where.cache);
+  found.site.driver = hypervisor::make_proving_driver(
+      facts, where.cache, scaled(hypervisor::boot_limits{}, o.time_scale));
   found.site.launcher = hypervisor::make_direct_launcher(facts);
   found.site.root_disk = disk->kind;
   found.site.authorized_keys = {*key};
   found.site.time_scale = o.time_scale;
   if (settings.default_dns)
     found.site.dns = {*settings.default_dns};
-  found.hypervisor = found.site.driver->describe();
   found.root_disk = std::string(storage::to_string(disk->kind));
   if (!disk->passed_over.empty())
     found.root_disk += " (" + disk->passed_over + ")";

@@ -23,7 +23,7 @@ expected<std::string> ensure_ssh_key(const folders& where,
 /// Back-ends by probing; `why` names what was passed over.
 struct back_ends {
   vm::host site;
-  std::string hypervisor, root_disk, confinement;
+  std::string root_disk, confinement;
 };
 expected<back_ends> find_back_ends(const folders& where, const options& o,
                                    const config::settings& settings);

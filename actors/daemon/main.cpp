@@ -114,7 +114,6 @@ messages::daemon_status describe_daemon(const folders& where, const back_ends& f
   s.protocol = protocol_version;
   s.version = build.version;
   s.commit = build.commit;
-  s.hypervisor = found.hypervisor;
   s.root_disk = found.root_disk;
   s.confinement = found.confinement;
   s.state_folder = where.state.string();
@@ -278,6 +277,12 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
     return room.streams->offer_log(room.site.vms / id / "console.log", follow);
   };
   around.limits = limits_of_host();
+  around.check_nested = [driver = h.room.site.driver](std::uint32_t vcpu) {
+    hypervisor::machine_config wished;
+    wished.vcpu = vcpu;
+    wished.nested = true;
+    return driver->check(wished);
+  };
   around.operations = r.operations;
   around.stale_after = g.settings.auto_stop_stale_after.value_or(std::chrono::milliseconds::zero());
   around.images = caf::actor_cast<image::catalogue_actor>(r.images);
@@ -290,6 +295,11 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
                            caf::actor_cast<messages::vms_facet>(r.vms));
   gateway::system_options options;
   options.about = describe_daemon(g.where, g.found, g.settings);
+  options.hypervisor = [driver = h.room.site.driver] { return driver->describe(); };
+  options.reprobe = [&h](std::function<void(std::string)> done) {
+    h.clerks.submit(
+        [driver = h.room.site.driver, done = std::move(done)] { done(driver->reprobe()); });
+  };
   options.idle_exit = o.idle_exit;
   options.streams = h.streams.get();
   options.events = h.events;
@@ -368,7 +378,7 @@ int serve(options o, const unique_fd& signals) {
   halt_on_signal(h.loop, signals.get(), r.itself);
   auto watch = halt_without_sockets(h.loop, g->where, r.itself);
   log::info({}, "started",
-            {{"version", this_build().version}, {"hypervisor", g->found.hypervisor}});
+            {{"version", this_build().version}, {"hypervisor", g->found.site.driver->describe()}});
   announce(o, "ready");
   self->receive([](leave_atom) {});
   // Everything that lasts is committed by now, and VMs do not need us: the sockets, the bridge that

@@ -37,6 +37,14 @@ public:
     return answer;
   }
 
+  caf::result<std::string> reprobe() {
+    auto answer = self_->make_response_promise<std::string>();
+    options_.reprobe([me = system_actor(self_), answer](const std::string& now) {
+      actor::tell_from_outside(me, work::thunk{[answer, now]() mutable { answer.deliver(now); }});
+    });
+    return answer;
+  }
+
   caf::result<void> halt() {
     auto answer = self_->make_response_promise<void>();
     log::info({}, "halting");
@@ -148,6 +156,7 @@ private:
   daemon_status now(const vms::census& counted, std::uint32_t operations,
                     const io::stream_stats& streams) const {
     auto s = options_.about;
+    s.hypervisor = options_.hypervisor();
     const auto up = std::chrono::steady_clock::now() - began_;
     s.uptime_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(up).count());
@@ -209,6 +218,7 @@ system_actor::behavior_type system_behavior(system_actor::stateful_pointer<syste
   s.init(self, std::move(vms), std::move(operations), std::move(images), std::move(options));
   return {
       [&s](status_atom) { return s.status(); },
+      [&s](reprobe_atom) { return s.reprobe(); },
       [&s](halt_atom) { return s.halt(); },
       [&s](events_atom, const events_request& request) { return s.open_events(request); },
       [&s](actors_atom) { return s.call_the_roll(); },

@@ -28,7 +28,10 @@ using system_actor = messages::system_facet::extend<
     caf::reacts_to<work::thunk>>;
 
 struct system_options {
-  messages::daemon_status about;          ///< what does not change: versions, folders, back-ends
+  messages::daemon_status about;           ///< what does not change: versions, folders, back-ends
+  std::function<std::string()> hypervisor; ///< which one, as it is now
+  /// Examines the hypervisor again outside of actors, then calls with the new description.
+  std::function<void(std::function<void(std::string)>)> reprobe;
   std::chrono::milliseconds idle_exit{0}; ///< 0: stays
   io::stream_server* streams = nullptr;
   std::function<void()> leave; ///< called once, when the daemon may end

@@ -39,6 +39,8 @@ struct machine_config {
   bool nat = false;               ///< user network: false keeps the guest from everything outside
   std::shared_ptr<unique_fd> tap; ///< open, with virtio-net headers; the hypervisor inherits it
   std::uint32_t translation_cache_mib = 64; ///< TCG only
+  bool nested = false;                      ///< the guest may run KVM itself
+  bool kernel_log = false;                  ///< the kernel prints its whole log on the console
 };
 
 /// How the guest's user network is laid out, as the driver's hypervisor does it.
@@ -59,6 +61,8 @@ struct host_facts {
   int landlock_abi = 0;         ///< 0: not offered by this kernel
   /// KVM looks usable, but no guest was seen to boot under it yet: see probe.hpp, `confirm_kvm`.
   bool kvm_unproven = false;
+  std::string kvm_remedy;     ///< makes KVM usable; empty if nothing is known to
+  std::string why_not_nested; ///< KVM of this host refuses nested VMs; empty: it allows them
 };
 
 /// A socket that the daemon makes, listens on and connects to before the hypervisor starts; the
@@ -98,6 +102,14 @@ class driver {
 public:
   virtual ~driver() = default;
   virtual std::string describe() const = 0; ///< "QEMU microvm (TCG); KVM: why not"
+  /// One line for the user of a VM that is slower than this host allows, with the remedy; else
+  /// empty.
+  virtual std::string notice() const { return {}; }
+  /// Examines the host again and answers `describe()` of now. Blocks for as long as a test guest
+  /// boots.
+  virtual std::string reprobe() const { return describe(); }
+  /// `bad_request`, `unavailable`: no machine of this shape can run here, as far as is known yet.
+  virtual expected<void> check(const machine_config&) const { return {}; }
   /// The same for every machine. Without `nat` nothing answers at the gateway and the resolver.
   virtual guest_network network() const = 0;
   /// Opens the files, makes the sockets. `unavailable`, `bad_request`, `operation_failed`.

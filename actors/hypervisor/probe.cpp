@@ -29,7 +29,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto boot_deadline = 5s;
 constexpr int kill_deadline_ms = 1000;
 constexpr auto version_deadline = 10s;
 
@@ -137,20 +136,22 @@ void read_boot_result(const boot_cache& cache, const fs::path& binary, kvm_evide
 void apply(host_facts& facts, const decision& d) {
   facts.accel = d.accel;
   facts.why_not_kvm = d.why_not_kvm;
+  facts.kvm_remedy = d.remedy;
   facts.kvm_unproven = d.needs_boot_probe;
 }
 
 // Readable: the guest spoke, or QEMU closed the channel, which is the end of it.
-expected<void> wait_for_a_byte(const running_machine& machine) {
+expected<void> wait_for_a_byte(const running_machine& machine, boot_limits limits) {
+  using clock = std::chrono::steady_clock;
+  boot_watch watch(limits, clock::now());
   std::array<pollfd, 3> watched = {pollfd{machine.agent.get(), POLLIN, 0},
                                    pollfd{machine.pidfd.get(), POLLIN, 0},
                                    pollfd{machine.console.get(), POLLIN, 0}};
-  const auto deadline = std::chrono::steady_clock::now() + boot_deadline;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0)
-      return fail(errc::timed_out, "a guest under KVM said nothing for 5 s");
+    const auto now = clock::now();
+    const auto left = watch.left(now);
+    if (left.count() == 0)
+      return tl::unexpected(watch.verdict(now));
     if (::poll(watched.data(), watched.size(), static_cast<int>(left.count())) < 0 &&
         errno != EINTR)
       return fail_errno("cannot wait for a guest under KVM", errno);
@@ -158,31 +159,38 @@ expected<void> wait_for_a_byte(const running_machine& machine) {
     if (watched[0].revents != 0 && ::recv(machine.agent.get(), bytes.data(), 1, MSG_DONTWAIT) == 1)
       return {};
     if (watched[1].revents != 0)
-      return fail(errc::disconnected, "QEMU ended under KVM");
-    if (watched[2].revents != 0 &&
-        ::recv(machine.console.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) <= 0)
+      return fail(errc::disconnected, "QEMU ended under KVM", watch.last_line());
+    if (watched[2].revents == 0)
+      continue;
+    const auto got = ::recv(machine.console.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got > 0)
+      watch.printed({bytes.data(), static_cast<std::size_t>(got)}, clock::now());
+    else
       watched[2].fd = -1;
   }
 }
 
 expected<void> boot_under_kvm(const host_facts& facts, const fs::path& kernel,
-                              const fs::path& initramfs, const fs::path& folder) {
+                              const fs::path& initramfs, const fs::path& folder,
+                              boot_limits limits) {
   machine_config config;
   config.folder = folder;
   config.memory_mib = 128;
   config.kernel = kernel;
   config.initramfs = initramfs;
   config.network = network_kind::none;
+  config.kernel_log = true;
   auto planned = make_qemu_driver(facts)->plan(config);
   if (!planned)
     return tl::unexpected(planned.error());
   auto machine = make_direct_launcher(facts)->launch(std::move(*planned));
   if (!machine)
     return tl::unexpected(machine.error());
-  auto spoke = wait_for_a_byte(*machine);
+  auto spoke = wait_for_a_byte(*machine, limits);
   auto ended = kill_and_wait(machine->process, kill_deadline_ms);
   if (!spoke) {
-    if (const auto said = last_words(folder, 1); !said.empty())
+    if (const auto said = last_words(folder, 1);
+        !said.empty() && spoke.error().code == errc::disconnected)
       spoke.error().why = said;
     return spoke;
   }
@@ -195,7 +203,9 @@ decision decide_accelerator(const kvm_evidence& e) {
   if (e.open_error == ENOENT || e.open_error == ENODEV || e.open_error == ENXIO)
     return {accelerator::tcg, "there is no usable /dev/kvm on this host", false};
   if (e.open_error == EACCES || e.open_error == EPERM)
-    return {accelerator::tcg, "you may not open /dev/kvm (join the group `kvm`)", false};
+    return {
+        accelerator::tcg, "you may not open /dev/kvm", false,
+        "join its group: `sudo usermod -aG kvm $USER`, log in again, then `banger daemon stop`"};
   if (e.open_error != 0)
     return {accelerator::tcg,
             "/dev/kvm does not open: " + std::generic_category().message(e.open_error), false};
@@ -208,10 +218,11 @@ decision decide_accelerator(const kvm_evidence& e) {
   switch (e.boot_probe) {
   case kvm_evidence::boot::good: return {accelerator::kvm, "", false};
   case kvm_evidence::boot::bad:
-    return {accelerator::tcg, "a test guest did not boot under KVM: " + e.boot_why, false};
+    return {accelerator::tcg, "a test guest did not boot under KVM: " + e.boot_why, false,
+            "`banger daemon probe` tries again"};
   case kvm_evidence::boot::not_tried: break;
   }
-  return {accelerator::tcg, "no guest was seen to boot under KVM yet", true};
+  return {accelerator::tcg, "a test guest tries it at the next start of a VM", true};
 }
 
 kvm_evidence look_at_kvm(const probe_places& places) {
@@ -230,6 +241,16 @@ kvm_evidence look_at_kvm(const probe_places& places) {
       break;
     }
   return evidence;
+}
+
+std::string why_not_nested(const probe_places& places) {
+  for (const auto& parameter : places.nested) {
+    std::ifstream file(parameter);
+    std::string value;
+    if (file >> value)
+      return value == "Y" || value == "1" ? "" : parameter.string() + " is " + value;
+  }
+  return {};
 }
 
 std::string parse_qemu_version(std::string_view printed) {
@@ -257,6 +278,7 @@ host_facts probe_host(const fs::path& folder, const probe_places& places) {
     facts.binary.clear();
   facts.tsc_khz = cached_tsc(cache);
   facts.landlock_abi = landlock_abi();
+  facts.why_not_nested = why_not_nested(places);
   auto evidence = look_at_kvm(places);
   read_boot_result(cache, facts.binary, evidence);
   apply(facts, decide_accelerator(evidence));
@@ -265,17 +287,57 @@ host_facts probe_host(const fs::path& folder, const probe_places& places) {
 }
 
 boot_probe make_boot_probe(const fs::path& kernel, const fs::path& initramfs,
-                           const fs::path& scratch) {
+                           const fs::path& scratch, boot_limits limits) {
   return [=](const host_facts& facts) -> expected<void> {
     auto pattern = (scratch / "kvm-probe-XXXXXX").string();
     std::error_code ignored;
     fs::create_directories(scratch, ignored);
     if (::mkdtemp(pattern.data()) == nullptr)
       return fail_errno("cannot make a folder in " + scratch.string(), errno);
-    auto result = boot_under_kvm(facts, kernel, initramfs, pattern);
+    auto result = boot_under_kvm(facts, kernel, initramfs, pattern, limits);
     fs::remove_all(pattern, ignored);
     return result;
   };
+}
+
+void boot_watch::printed(std::string_view bytes, time_point now) {
+  constexpr std::size_t most = 512;
+  last_output_ = now;
+  tail_ += bytes;
+  if (tail_.size() > most)
+    tail_.erase(0, tail_.size() - most);
+}
+
+std::chrono::milliseconds boot_watch::left(time_point now) const {
+  const auto end = std::min(last_output_ + limits_.silence, begin_ + limits_.total);
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(end - now), 0ms);
+}
+
+failure boot_watch::verdict(time_point now) const {
+  const auto seconds = [](auto t) {
+    return std::to_string(std::chrono::round<std::chrono::seconds>(t).count()) + " s";
+  };
+  const auto what = now - begin_ >= limits_.total
+                        ? "it did not reach user space within " + seconds(limits_.total)
+                        : "it printed nothing for " + seconds(limits_.silence);
+  const auto line = last_line();
+  return {errc::timed_out, what, line.empty() ? "its console is empty" : "after: " + line, {}, {}};
+}
+
+std::string boot_watch::last_line() const {
+  const auto end = tail_.find_last_not_of("\r\n");
+  if (end == std::string::npos)
+    return {};
+  const auto begin = tail_.find_last_of('\n', end);
+  const auto from = begin == std::string::npos ? 0 : begin + 1;
+  return tail_.substr(from, end - from + 1);
+}
+
+void forget_boot_probe(const fs::path& folder) {
+  boot_cache cache(folder);
+  for (const auto* key : {"kvm_binary", "kvm_boot", "kvm_why"})
+    cache.set(key, {});
+  cache.save();
 }
 
 host_facts confirm_kvm(host_facts facts, const fs::path& folder, const boot_probe& probe) {

@@ -3,6 +3,7 @@
 
 #include "actors/hypervisor/machine.hpp"
 
+#include <chrono>
 #include <functional>
 
 namespace banger::hypervisor {
@@ -21,6 +22,7 @@ struct decision {
   accelerator accel = accelerator::tcg;
   std::string why_not_kvm;       ///< for people; empty: KVM
   bool needs_boot_probe = false; ///< all else speaks for KVM
+  std::string remedy = {};       ///< what the user can do about `why_not_kvm`; empty: nothing
 };
 
 decision decide_accelerator(const kvm_evidence& evidence);
@@ -30,9 +32,14 @@ struct probe_places {
   std::filesystem::path kvm_device = "/dev/kvm";
   std::filesystem::path cpuinfo = "/proc/cpuinfo";
   std::filesystem::path pvm_module = "/sys/module/kvm_pvm";
+  std::vector<std::filesystem::path> nested = {"/sys/module/kvm_intel/parameters/nested",
+                                               "/sys/module/kvm_amd/parameters/nested"};
 };
 
 kvm_evidence look_at_kvm(const probe_places& places = {});
+
+/// Empty if the loaded KVM module allows VMs inside VMs; else the parameter that forbids it.
+std::string why_not_nested(const probe_places& places = {});
 
 /// "7.2.22" of what `qemu-system-x86_64 --version` prints; empty if it is something else.
 std::string parse_qemu_version(std::string_view printed);
@@ -48,15 +55,45 @@ host_facts probe_host(const std::filesystem::path& cache, const probe_places& pl
 /// evidence against KVM; other errors say nothing about it.
 using boot_probe = std::function<expected<void>(const host_facts&)>;
 
-/// The real one: a guest of 128 MiB without disks that is given 5 s for its first byte on the agent
-/// channel. Leaves nothing behind in `scratch`.
+/// A boot that makes progress gets `total`; one that prints nothing is given up after `silence`.
+struct boot_limits {
+  std::chrono::milliseconds silence{10'000}, total{60'000};
+};
+
+/// The deadline of a boot that follows its console. Pure: the caller brings the time.
+class boot_watch {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  boot_watch(boot_limits limits, time_point begin)
+      : limits_(limits), begin_(begin), last_output_(begin) {}
+
+  /// The console printed `bytes`.
+  void printed(std::string_view bytes, time_point now);
+  /// Until the boot is given up; 0: now.
+  std::chrono::milliseconds left(time_point now) const;
+  /// `timed_out`, with the console's last line.
+  failure verdict(time_point now) const;
+  std::string last_line() const;
+
+private:
+  boot_limits limits_;
+  time_point begin_, last_output_;
+  std::string tail_; ///< of the console
+};
+
+/// The real one: a guest of 128 MiB without disks, which prints its kernel log, until its first
+/// byte on the agent channel. Leaves nothing behind in `scratch`.
 boot_probe make_boot_probe(const std::filesystem::path& kernel,
                            const std::filesystem::path& initramfs,
-                           const std::filesystem::path& scratch);
+                           const std::filesystem::path& scratch, boot_limits limits = {});
 
 /// Runs the boot probe if `facts.kvm_unproven`, keeps its result in `cache` for as long as the host
-/// runs, and answers the facts that count from now on. Blocks up to 6 s.
+/// runs, and answers the facts that count from now on. Blocks for as long as the probe does.
 host_facts confirm_kvm(host_facts facts, const std::filesystem::path& cache,
                        const boot_probe& probe);
+
+/// Removes the result of the boot probe from `cache`, so that `probe_host` finds KVM unproven.
+void forget_boot_probe(const std::filesystem::path& cache);
 
 } // namespace banger::hypervisor

@@ -6,8 +6,9 @@
 
 namespace banger::hypervisor {
 
-/// As `make_qemu_driver`; the first `plan` may block for 6 s more if KVM is yet unproven. `cache`
-/// keeps the result.
-std::unique_ptr<driver> make_proving_driver(host_facts facts, std::filesystem::path cache);
+/// As `make_qemu_driver`; the first `plan` boots a test guest if KVM is yet unproven, within
+/// `limits`. `cache` keeps the result; `reprobe` tries again.
+std::unique_ptr<driver> make_proving_driver(host_facts facts, std::filesystem::path cache,
+                                            boot_limits limits = {});
 
 } // namespace banger::hypervisor

@@ -2,6 +2,7 @@
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/sockets.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint32_t most_vcpus = 255; // of microvm
 constexpr std::size_t most_disks = 16;    // 24 virtio-mmio slots, less channel, net and rng
+// The translated code of a guest that is a host itself: with less it is translated again and again.
+constexpr std::uint32_t nested_cache_mib = 512;
 
 /// Collects arguments and hands out descriptor numbers.
 class builder {
@@ -53,18 +56,22 @@ std::string on_off(bool value) { return value ? "on" : "off"; }
 
 void add_machine(builder& b, const host_facts& facts, const machine_config& config) {
   b.add(facts.binary.string(), "-name", "banger-" + config.folder.filename().string());
-  b.add("-M", "microvm,dump-guest-core=off", "-global", "virtio-mmio.force-legacy=false");
-  if (facts.accel == accelerator::kvm)
-    b.add("-accel", "kvm", "-cpu", "host");
-  else
-    b.add("-accel", "tcg,tb-size=" + std::to_string(config.translation_cache_mib), "-cpu",
-          "Nehalem-v1");
+  // Without `rtc=on` microvm has no CMOS clock under KVM, and Linux waits for it for a second.
+  b.add("-M", "microvm,dump-guest-core=off,rtc=on", "-global", "virtio-mmio.force-legacy=false");
+  if (facts.accel == accelerator::kvm) {
+    b.add("-accel", "kvm", "-cpu", config.nested ? "host" : "host,vmx=off,svm=off");
+  } else {
+    const auto cache = config.nested ? std::max(nested_cache_mib, config.translation_cache_mib)
+                                     : config.translation_cache_mib;
+    b.add("-accel", "tcg,tb-size=" + std::to_string(cache), "-cpu",
+          config.nested ? "max" : "Nehalem-v1");
+  }
   b.add("-smp", std::to_string(config.vcpu), "-m", std::to_string(config.memory_mib) + "M");
   b.add("-nodefaults", "-no-user-config", "-nographic", "-no-reboot");
   b.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   b.add("-kernel", b.reopened(config.kernel));
   b.add("-initrd", b.reopened(config.initramfs));
-  b.add("-append", kernel_command_line(facts));
+  b.add("-append", kernel_command_line(facts, config.kernel_log));
 }
 
 void add_channels(builder& b) {
@@ -166,6 +173,16 @@ public:
     return "QEMU " + facts_.version + " microvm (TCG emulation)" + why;
   }
 
+  std::string notice() const override {
+    if (facts_.accel == accelerator::kvm || facts_.kvm_remedy.empty())
+      return {};
+    return "VMs are emulated here, which is slow: " + facts_.why_not_kvm + "; " + facts_.kvm_remedy;
+  }
+
+  expected<void> check(const machine_config& config) const override {
+    return check_nested(facts_, config);
+  }
+
   guest_network network() const override {
     return {std::string(placeholder_mac), "10.0.2.15/24", "10.0.2.2", {"10.0.2.3"}};
   }
@@ -175,6 +192,8 @@ public:
       return fail(errc::unavailable, "cannot start a VM", "qemu-system-x86_64 is not installed",
                   "apt-get install qemu-system-x86 (scripts/bootstrap does it)");
     if (auto ok = check_machine(config); !ok)
+      return tl::unexpected(ok.error());
+    if (auto ok = check_nested(facts_, config); !ok)
       return tl::unexpected(ok.error());
     planned result;
     auto command = qemu_arguments(facts_, config);
@@ -230,8 +249,10 @@ private:
 
 } // namespace
 
-std::string kernel_command_line(const host_facts& facts) {
-  std::string line = "console=ttyS0 panic=-1 quiet net.ifnames=0 cryptomgr.notests";
+std::string kernel_command_line(const host_facts& facts, bool kernel_log) {
+  std::string line = "console=ttyS0 panic=-1 ";
+  line += kernel_log ? "" : "quiet ";
+  line += "net.ifnames=0 cryptomgr.notests";
   // Emulated, the guest reads the host's TSC but calibrates it against an emulated timer, which
   // loses under load: 8 boots of 20 hung. There is nothing to mitigate in an emulated CPU, and each
   // lock prefix that the kernel patches away throws translated code away.
@@ -268,6 +289,20 @@ expected<void> check_machine(const machine_config& config) {
   for (const auto& d : config.disks)
     if (!d.backing.empty() && d.format != disk_format::qcow2)
       return refuse(d.file.string() + " is raw and cannot have a backing file");
+  return {};
+}
+
+expected<void> check_nested(const host_facts& facts, const machine_config& config) {
+  if (!config.nested)
+    return {};
+  if (facts.accel == accelerator::kvm && !facts.why_not_nested.empty())
+    return fail(errc::unavailable, "this host does not allow VMs inside a VM", facts.why_not_nested,
+                "load its KVM module with `nested=1`, or leave --nested away");
+  // Two emulated vCPUs hang as soon as KVM runs on them.
+  if (facts.accel == accelerator::tcg && !facts.kvm_unproven && config.vcpu > 1)
+    return fail(errc::bad_request, "an emulated VM with --nested has one vCPU",
+                "KVM hangs on several emulated vCPUs; KVM of this host: " + facts.why_not_kvm,
+                "--vcpu 1, or leave --nested away");
   return {};
 }
 

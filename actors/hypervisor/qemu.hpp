@@ -30,11 +30,14 @@ inline constexpr std::string_view placeholder_mac = "52:54:00:ba:00:01";
 /// its shape only: nothing of one VM but its disks' descriptors, and the name that `ps` shows.
 qemu_command qemu_arguments(const host_facts& facts, const machine_config& config);
 
-/// What the guest's kernel is told: depends on accelerator and host, never on the VM.
-std::string kernel_command_line(const host_facts& facts);
+/// The kernel's command line: depends on accelerator and host, never on the VM.
+std::string kernel_command_line(const host_facts& facts, bool kernel_log = false);
 
 /// `bad_request`: a value that no machine can have.
 expected<void> check_machine(const machine_config& config);
+
+/// `bad_request`, `unavailable`: this host cannot run KVM inside such a machine.
+expected<void> check_nested(const host_facts& facts, const machine_config& config);
 
 std::unique_ptr<driver> make_qemu_driver(host_facts facts);
 

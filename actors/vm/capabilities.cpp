@@ -188,6 +188,7 @@ std::vector<capability> standard_capabilities() {
        {}},
       {"network", {}, {}, shape_network, tell_network},
       {"identity", {}, {}, {}, shape_identity},
+      {"nested", {}, {}, [](build& b) { b.machine.nested = b.vm.wanted.nested; }, {}},
   };
 }
 

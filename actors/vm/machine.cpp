@@ -236,6 +236,7 @@ void machine_state::launched(expected<hypervisor::running_machine> machine) {
   known.process = machine->process;
   known.confinement = machine->confinement;
   known.hypervisor = room_->site.driver->describe();
+  known.notice = room_->site.driver->notice();
   connect(std::move(*machine));
   finish({});
 }

@@ -38,8 +38,9 @@ expected<state> parse_state(std::string_view text) {
 }
 
 std::string spec_to_json(const spec& s) {
-  return json{{"vcpu", s.vcpu}, {"memory_mib", s.memory_mib}, {"disk_bytes", s.disk_bytes},
-              {"nat", s.nat},   {"ephemeral", s.ephemeral},   {"autostart", s.autostart}}
+  return json{{"vcpu", s.vcpu},    {"memory_mib", s.memory_mib}, {"disk_bytes", s.disk_bytes},
+              {"nat", s.nat},      {"ephemeral", s.ephemeral},   {"autostart", s.autostart},
+              {"nested", s.nested}}
       .dump();
 }
 
@@ -55,7 +56,8 @@ expected<spec> spec_from_json(std::string_view image, std::string_view text) {
                 in.at("disk_bytes").get<std::uint64_t>(),
                 in.at("nat").get<bool>(),
                 in.at("ephemeral").get<bool>(),
-                in.value("autostart", false)}; // rows of 0.1 have none
+                in.value("autostart", false), // rows of 0.1 have none
+                in.value("nested", false)};   // the same
   });
 }
 
@@ -70,9 +72,9 @@ std::string runtime_to_json(const record& r) {
               {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
               {"kernel", m.kernel},           {"start_retries", m.start_retries},
               {"bridge", m.bridge},           {"address", m.address},
-              {"in_the_way", m.in_the_way},   {"last_start", stages},
-              {"last_error", r.last_error},   {"machine_id", r.machine_id},
-              {"touched_ms", r.touched_ms}}
+              {"in_the_way", m.in_the_way},   {"notice", m.notice},
+              {"last_start", stages},         {"last_error", r.last_error},
+              {"machine_id", r.machine_id},   {"touched_ms", r.touched_ms}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -92,6 +94,7 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
     m.bridge = in.value("bridge", "");   // rows of 0.1 have none
     m.address = in.value("address", ""); // the same
     m.in_the_way = in.value("in_the_way", "");
+    m.notice = in.value("notice", "");
     for (const auto& s : in.at("last_start"))
       m.last_start.push_back({s.at("name").get<std::string>(), s.at("micros").get<std::uint64_t>(),
                               s.at("ours").get<bool>()});

@@ -27,6 +27,7 @@ struct spec {
   bool nat = false;
   bool ephemeral = false;
   bool autostart = false; ///< started again when the host was, if it ran then
+  bool nested = false;    ///< the guest may run KVM
 };
 
 struct stage {
@@ -46,6 +47,7 @@ struct runtime {
   std::string bridge;     ///< that it was connected to when it started; empty: user-mode network
   std::string address;    ///< there, "10.213.0.2/20"; kept for the next start
   std::string in_the_way; ///< what of the host's own rules keeps its NAT from working; for people
+  std::string notice;     ///< of the driver at the last start
   std::uint32_t start_retries = 0;
   std::vector<stage> last_start;
 };

@@ -62,6 +62,7 @@ expected<record> changed(const record& now, const change& to) {
   wanted.disk_bytes = to.disk_bytes.value_or(wanted.disk_bytes);
   wanted.nat = to.nat.value_or(wanted.nat);
   wanted.autostart = to.autostart.value_or(wanted.autostart);
+  wanted.nested = to.nested.value_or(wanted.nested);
   std::string needs_rest;
   const auto differs = [&](bool does, const char* what) {
     if (does)
@@ -70,6 +71,7 @@ expected<record> changed(const record& now, const change& to) {
   differs(wanted.vcpu != now.wanted.vcpu, "vcpu");
   differs(wanted.memory_mib != now.wanted.memory_mib, "memory");
   differs(wanted.disk_bytes != now.wanted.disk_bytes, "disk size");
+  differs(wanted.nested != now.wanted.nested, "nested");
   differs(wanted.nat != now.wanted.nat && now.machine.bridge.empty(), "network");
   if (needs_rest.empty() || now.machine.process.pid == 0)
     return then;

@@ -32,7 +32,7 @@ struct change {
   std::optional<vm_name> name;
   std::optional<std::uint32_t> vcpu;
   std::optional<std::uint64_t> memory_mib, disk_bytes;
-  std::optional<bool> nat, autostart;
+  std::optional<bool> nat, autostart, nested;
 };
 
 /// The VM as it is afterwards. `bad_request`: a disk would shrink, or it runs and the change needs

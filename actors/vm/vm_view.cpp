@@ -83,7 +83,9 @@ vm_view to_view(const record& r) {
           r.wanted.ephemeral,
           r.created_ms,
           r.wanted.autostart,
-          r.touched_ms};
+          r.touched_ms,
+          r.wanted.nested,
+          r.machine.notice};
 }
 
 } // namespace banger::vm

@@ -43,6 +43,9 @@ expected<vm::record> vms_state::check(const create_request& request) const {
     return tl::unexpected(ok.error());
   if (auto ok = check_disk_bytes(request.disk_bytes); !ok)
     return tl::unexpected(ok.error());
+  if (request.nested)
+    if (auto ok = around_.check_nested(static_cast<std::uint32_t>(request.vcpu)); !ok)
+      return tl::unexpected(ok.error());
   if (vms_.size() >= most_vms)
     return fail(errc::busy, "there are too many VMs", std::to_string(most_vms) + " at most");
   const auto id = vm_id::parse(operations::random_hex(12));
@@ -51,7 +54,7 @@ expected<vm::record> vms_state::check(const create_request& request) const {
                     *called,
                     {*image, static_cast<std::uint32_t>(request.vcpu),
                      static_cast<std::uint64_t>(request.memory_mib), request.disk_bytes,
-                     request.nat, request.ephemeral, request.autostart},
+                     request.nat, request.ephemeral, request.autostart, request.nested},
                     vm::state::created,
                     {},
                     {},
@@ -106,6 +109,8 @@ expected<vm::change> vms_state::check(const set_request& request) const {
     to.nat = request.nat > 0;
   if (request.autostart >= 0)
     to.autostart = request.autostart > 0;
+  if (request.nested >= 0)
+    to.nested = request.nested > 0;
   return to;
 }
 

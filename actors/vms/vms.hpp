@@ -75,6 +75,10 @@ struct surroundings {
   std::function<vm::vm_actor(vm::record, vm::vm_listener, vm::recovery)> make_vm;
   std::function<std::string(const std::string& id, bool follow)> offer_log; ///< a stream token
   host_limits limits;
+  /// May a VM with so many vCPUs run VMs itself? The errors of `hypervisor::driver::check`.
+  std::function<expected<void>(std::uint32_t vcpu)> check_nested = [](auto) {
+    return expected<void>{};
+  };
   operations::operations_actor operations;
   image::catalogue_actor images;
   std::chrono::milliseconds orphan_life{20'000}; ///< how long a `--rm` VM waits for its client

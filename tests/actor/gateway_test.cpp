@@ -35,6 +35,7 @@ struct door : stage {
   script s;
   streams_double streams;
   int left = 0;
+  std::string hypervisor = "QEMU (TCG)";
   vms::vms_actor vms;
   gateway::system_actor itself;
   gateway_actor gate;
@@ -52,6 +53,11 @@ struct door : stage {
     vms = keep(vms::spawn_vms(system, {}, std::move(around)));
     gateway::system_options options;
     options.streams = &streams;
+    options.hypervisor = [this] { return hypervisor; };
+    options.reprobe = [this](const std::function<void(std::string)>& done) {
+      hypervisor = "QEMU (KVM)";
+      done(hypervisor);
+    };
     options.idle_exit = 60s;
     options.leave = [this] { ++left; };
     itself = keep(gateway::spawn_system(system, vms, operations, images, std::move(options)));
@@ -178,6 +184,15 @@ TEST_CASE_METHOD(door, "the status counts VMs, operations and streams") {
   CHECK(now.stream_bytes_buffered == 4096);
 }
 
+TEST_CASE_METHOD(
+    door, "the status has the hypervisor as it was found last, and it can be examined again") {
+  CHECK(ask<daemon_status>(itself, status_atom::value).hypervisor == "QEMU (TCG)");
+  hypervisor = "QEMU (TCG); KVM: a test guest did not boot";
+  CHECK(ask<daemon_status>(itself, status_atom::value).hypervisor == hypervisor);
+  CHECK(ask<std::string>(itself, reprobe_atom::value) == "QEMU (KVM)");
+  CHECK(ask<daemon_status>(itself, status_atom::value).hypervisor == "QEMU (KVM)");
+}
+
 namespace {
 
 /// Builds that end when the test says so.
@@ -192,6 +207,11 @@ struct slow_house : door {
     builds.clear(); // the tidying at the start
     gateway::system_options options;
     options.streams = &streams;
+    options.hypervisor = [this] { return hypervisor; };
+    options.reprobe = [this](const std::function<void(std::string)>& done) {
+      hypervisor = "QEMU (KVM)";
+      done(hypervisor);
+    };
     options.leave = [this] { ++left; };
     itself = keep(gateway::spawn_system(system, vms, operations, images, std::move(options)));
   }

@@ -43,8 +43,10 @@ host_facts unproven(const scratch_folder& folder) {
 
 /// A host where all but the boot speaks for KVM.
 probe_places promising(const scratch_folder& folder) {
-  return {folder.file("kvm", ""), folder.file("cpuinfo", "flags\t: fpu vmx tsc\n"),
-          folder.path() / "kvm_pvm"};
+  return {folder.file("kvm", ""),
+          folder.file("cpuinfo", "flags\t: fpu vmx tsc\n"),
+          folder.path() / "kvm_pvm",
+          {folder.path() / "nested"}};
 }
 
 } // namespace
@@ -66,12 +68,63 @@ TEST_CASE("KVM is used only when everything speaks for it") {
 TEST_CASE("each reason against KVM has its own words") {
   const auto why = [](const kvm_evidence& e) { return decide_accelerator(e).why_not_kvm; };
   CHECK(why({ENOENT, true, false, boot::good, ""}) == "there is no usable /dev/kvm on this host");
-  CHECK(why({EACCES, true, false, boot::good, ""}).find("join the group `kvm`") !=
-        std::string::npos);
+  CHECK(why({EACCES, true, false, boot::good, ""}).find("may not open") != std::string::npos);
   CHECK(why({EBUSY, true, false, boot::good, ""}).find("busy") != std::string::npos);
   CHECK(why({0, false, true, boot::good, ""}).find("kvm_pvm") != std::string::npos);
   CHECK(why({0, false, false, boot::good, ""}).find("no vmx or svm") != std::string::npos);
   CHECK(why({0, true, false, boot::bad, "it hung"}).find("it hung") != std::string::npos);
+}
+
+TEST_CASE("a reason against KVM that the user can remove has its remedy") {
+  const auto remedy = [](const kvm_evidence& e) { return decide_accelerator(e).remedy; };
+  CHECK(remedy({EACCES, true, false, boot::good, ""}).find("usermod") != std::string::npos);
+  CHECK(remedy({0, true, false, boot::bad, ""}).find("banger daemon probe") != std::string::npos);
+  CHECK(remedy({ENOENT, true, false, boot::good, ""}).empty());
+  CHECK(remedy({0, true, true, boot::good, ""}).empty());
+  CHECK(remedy({0, true, false, boot::good, ""}).empty());
+}
+
+TEST_CASE("a KVM module that forbids nested VMs is named") {
+  const scratch_folder folder;
+  const auto places = promising(folder);
+  CHECK(why_not_nested(places).empty()); // no module parameter: nothing forbids
+  for (const auto* allowed : {"Y\n", "1\n"}) {
+    folder.file("nested", allowed);
+    CHECK(why_not_nested(places).empty());
+  }
+  for (const auto* forbidden : {"N\n", "0\n"}) {
+    folder.file("nested", forbidden);
+    CHECK(why_not_nested(places).find("nested is ") != std::string::npos);
+  }
+}
+
+TEST_CASE("a boot that makes progress gets more time than a silent one") {
+  using namespace std::chrono_literals;
+  const boot_watch::time_point begin{};
+  boot_watch silent({10s, 60s}, begin);
+  CHECK(silent.left(begin + 4s) == 6s);
+  CHECK(silent.left(begin + 10s) == 0ms);
+  CHECK(silent.verdict(begin + 10s).code == errc::timed_out);
+  CHECK(silent.verdict(begin + 10s).what == "it printed nothing for 10 s");
+  CHECK(silent.verdict(begin + 10s).why == "its console is empty");
+
+  boot_watch slow({10s, 60s}, begin);
+  for (auto t = 9s; t < 60s; t += 9s)
+    slow.printed("[ 1.0] line " + std::to_string(t.count()) + "\r\n", begin + t);
+  CHECK(slow.left(begin + 55s) == 5s); // the total, not the silence
+  CHECK(slow.left(begin + 60s) == 0ms);
+  CHECK(slow.verdict(begin + 60s).what == "it did not reach user space within 60 s");
+  CHECK(slow.verdict(begin + 60s).why == "after: [ 1.0] line 54");
+}
+
+TEST_CASE("the last line of a console is kept, however much it prints") {
+  boot_watch watch({}, {});
+  CHECK(watch.last_line().empty());
+  for (int i = 0; i < 1000; ++i)
+    watch.printed("a line of the kernel log\r\n", {});
+  watch.printed("the last ", {});
+  watch.printed("line\r\n\r\n", {});
+  CHECK(watch.last_line() == "the last line");
 }
 
 TEST_CASE("the evidence is read from the places where the kernel shows it") {
@@ -172,6 +225,21 @@ TEST_CASE("a guest that hung under KVM is not tried twice") {
   facts = probe_host(cache, promising(folder));
   CHECK_FALSE(facts.kvm_unproven);
   CHECK(facts.why_not_kvm == "a test guest did not boot under KVM: it said nothing");
+}
+
+TEST_CASE("a result that was removed is found again by another test guest") {
+  const scratch_folder folder;
+  const qemu_variable given(folder.file("qemu", speaks_7_2, true));
+  const auto cache = folder.path() / "cache";
+  confirm_kvm(probe_host(cache, promising(folder)), cache, [](const host_facts&) -> expected<void> {
+    return fail(errc::timed_out, "it said nothing");
+  });
+  CHECK_FALSE(probe_host(cache, promising(folder)).kvm_unproven);
+  forget_boot_probe(cache);
+  const auto facts = probe_host(cache, promising(folder));
+  CHECK(facts.kvm_unproven);
+  CHECK(facts.kvm_remedy.empty());
+  CHECK(facts.version == "7.2.22");
 }
 
 TEST_CASE("a full disk during the boot probe is no evidence against KVM") {

@@ -70,17 +70,67 @@ TEST_CASE("an emulated machine has a bounded translation cache and a plain CPU")
   CHECK(value(command, "-name") == "banger-0123456789ab");
 }
 
-TEST_CASE("a machine under KVM has the host's CPU") {
+TEST_CASE("a machine under KVM has the host's CPU, without its virtualisation") {
   const auto command = qemu_arguments(accelerated(), small_machine());
   CHECK(value(command, "-accel") == "kvm");
-  CHECK(value(command, "-cpu") == "host");
+  CHECK(value(command, "-cpu") == "host,vmx=off,svm=off");
+}
+
+TEST_CASE("every machine has a CMOS clock, which Linux waits for") {
+  for (const auto& facts : {emulated(), accelerated()})
+    CHECK(value(qemu_arguments(facts, small_machine()), "-M") ==
+          "microvm,dump-guest-core=off,rtc=on");
+}
+
+TEST_CASE("a nested machine has a CPU that virtualises, and a larger translation cache") {
+  auto config = small_machine();
+  config.nested = true;
+  CHECK(value(qemu_arguments(accelerated(), config), "-cpu") == "host");
+  const auto command = qemu_arguments(emulated(), config);
+  CHECK(value(command, "-cpu") == "max");
+  CHECK(value(command, "-accel") == "tcg,tb-size=512");
+}
+
+TEST_CASE("a nested machine is refused where the host cannot run it, with the reason") {
+  auto config = small_machine();
+  config.nested = true;
+  CHECK(check_nested(emulated(), config));
+  CHECK(check_nested(accelerated(), config));
+  auto facts = accelerated();
+  facts.why_not_nested = "/sys/module/kvm_intel/parameters/nested is N";
+  auto refused = check_nested(facts, config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::unavailable);
+  CHECK(refused.error().why == facts.why_not_nested);
+  config.vcpu = 2;
+  CHECK(check_nested(accelerated(), config));
+  refused = check_nested(emulated(), config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::bad_request);
+  CHECK(refused.error().remedy.find("--vcpu 1") != std::string::npos);
+  auto unproven = emulated();
+  unproven.kvm_unproven = true; // KVM may yet be proven, and then two vCPUs are well
+  CHECK(check_nested(unproven, config));
+  config.nested = false;
+  CHECK(check_nested(facts, config));
+  CHECK(check_nested(emulated(), config));
+}
+
+TEST_CASE("a user who can make KVM usable reads how; others read nothing") {
+  auto facts = emulated();
+  CHECK(make_qemu_driver(facts)->notice().empty());
+  facts.kvm_remedy = "join its group";
+  const auto line = make_qemu_driver(facts)->notice();
+  CHECK(line.find(facts.why_not_kvm) != std::string::npos);
+  CHECK(line.find("join its group") != std::string::npos);
+  facts.accel = accelerator::kvm;
+  CHECK(make_qemu_driver(facts)->notice().empty());
 }
 
 TEST_CASE("nothing is in the machine that was not asked for") {
   const auto command = qemu_arguments(emulated(), small_machine());
   for (const auto* word : {"-nodefaults", "-no-user-config", "-nographic", "-no-reboot"})
     CHECK(has(command, word));
-  CHECK(value(command, "-M") == "microvm,dump-guest-core=off");
   CHECK(value(command, "-global") == "virtio-mmio.force-legacy=false");
   CHECK(values(command, "-drive").empty());
   CHECK(values(command, "-blockdev").empty());
@@ -130,6 +180,8 @@ TEST_CASE("the guest of an emulated machine is told the rate of its clock") {
         "noreplace-smp tsc_early_khz=2596124");
   CHECK(kernel_command_line(accelerated()) ==
         "console=ttyS0 panic=-1 quiet net.ifnames=0 cryptomgr.notests");
+  CHECK(kernel_command_line(accelerated(), true) ==
+        "console=ttyS0 panic=-1 net.ifnames=0 cryptomgr.notests");
 }
 
 TEST_CASE("two VMs of one shape differ in their name only") {

@@ -252,7 +252,7 @@ TEST_CASE("a disk grows by a step that can be undone, and never shrinks") {
 }
 
 TEST_CASE("what runs takes a new name and autostart, and says to stop it for the rest") {
-  change name, vcpu, memory, disk, nat, same;
+  change name, vcpu, memory, disk, nat, nested, same;
   name.name = *vm_name::parse("beaver");
   name.autostart = true;
   CHECK(decide(running_vm(), set(name), table));
@@ -260,7 +260,8 @@ TEST_CASE("what runs takes a new name and autostart, and says to stop it for the
   memory.memory_mib = 512;
   disk.disk_bytes = 128 * MiB;
   nat.nat = true;
-  for (const auto& to : {vcpu, memory, disk, nat}) {
+  nested.nested = true;
+  for (const auto& to : {vcpu, memory, disk, nat, nested}) {
     const auto refused = decide(running_vm(), set(to), table);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == errc::bad_request);

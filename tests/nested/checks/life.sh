@@ -12,4 +12,4 @@ banger daemon stop
 seq 100000 | banger vm exec a -- sha256sum | grep '^b2bc7d3f8b65'
 banger vm delete a
 [ "$(banger vm list --json)" = '[]' ]
-if pgrep -f qemu-system; then exit 1; fi
+if pgrep -x qemu-system-x86; then exit 1; fi

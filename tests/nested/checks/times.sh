@@ -2,7 +2,7 @@
 # Times of whole commands beside QEMU alone with the same kernel, with and without a CMOS clock. Prints; asserts nothing.
 kernel=$(ls -d /root/.cache/banger/kernels/*/ | head -n 1)
 vmlinux=$(find "$kernel" -name 'vmlinux*' | head -n 1)
-initramfs=$(find /root/.cache/banger -name 'initramfs*' | head -n 1)
+initramfs=$(find /root/.cache/banger -name 'initramfs*.cpio' | head -n 1)
 now() { date +%s.%N; }
 row() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN {printf "%-32s %6.2f s\n", n, b - a}'; }
 bare() {

@@ -30,7 +30,9 @@ peer() {
   HOME=/root/peer /root/package/bin/msb run --no-net -q --memory 256M -c 1 /root/rootfs -- /bin/true >/dev/null 2>&1 || return 0
   row 'microsandbox run -- true' "$begin" "$(now)"
 }
-mkdir -p /root/peer /root/rootfs/bin
+mkdir -p /root/peer /root/rootfs/bin /root/rootfs/etc
+echo 'root:x:0:0:root:/root:/bin/sh' >/root/rootfs/etc/passwd
+echo 'root:x:0:' >/root/rootfs/etc/group
 banger vm run --rm --image tiny -- sh -c 'cat /bin/busybox' >/root/rootfs/bin/busybox
 chmod +x /root/rootfs/bin/busybox
 for name in sh true; do ln -sf busybox "/root/rootfs/bin/$name"; done

@@ -1,5 +1,5 @@
 // What the sources must not hold.
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -6,7 +6,7 @@ clang_release=14
 clang_tool() {
   local found
   for found in "$1-$clang_release" "$1"; do
-    if "$found" --version 2>/dev/null | grep -q "version $clang_release[.]"; then
+    if "$found" --version 2>/dev/null | grep -q "version ${clang_release}[.]"; then
       echo "$found"
       return
     fi

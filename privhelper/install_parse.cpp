@@ -196,15 +196,13 @@ private:
 } // namespace
 
 expected<install> parse_install(std::string_view text, const fs::path& file) {
-  const auto parsed = toml::parse(text);
-  if (!parsed) {
-    const auto& at = parsed.error().source().begin;
+  const auto parsed = config::parse_toml(text);
+  if (!parsed)
     return fail(errc::bad_request,
-                file.string() + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
-                    ": this is not TOML",
-                clean(parsed.error().description()), anew);
-  }
-  return reader(parsed.table(), file.string()).read();
+                file.string() + ":" + std::to_string(parsed.error().line) + ":" +
+                    std::to_string(parsed.error().column) + ": this is not TOML",
+                clean(parsed.error().why), anew);
+  return reader(*parsed, file.string()).read();
 }
 
 } // namespace banger::helper

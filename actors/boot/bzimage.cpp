@@ -1,11 +1,9 @@
 #include "actors/boot/bzimage.hpp"
 
+#include "actors/boot/packing.hpp"
+
 #include <algorithm>
-#include <array>
-#include <climits>
 #include <cstdint>
-#include <cstring>
-#include <lz4.h>
 
 namespace banger::boot {
 
@@ -16,8 +14,7 @@ constexpr std::size_t setup_sectors_at = 0x1f1, magic_at = 0x202, protocol_at = 
                       version_at = 0x20e, payload_offset_at = 0x248, payload_length_at = 0x24c,
                       header_end = 0x250;
 constexpr std::uint64_t sector = 512;
-constexpr std::uint32_t lz4_legacy_magic = 0x184c2102;
-constexpr std::size_t lz4_block = 8 << 20; // what a block of the legacy format unpacks to, at most
+constexpr int size_length = 4;
 
 tl::unexpected<failure> damaged(std::string why) {
   return fail(errc::bad_request, "cannot unpack the kernel", std::move(why));
@@ -51,72 +48,25 @@ expected<std::string_view> payload_of(std::string_view image) {
   return image.substr(at, length);
 }
 
-struct packing {
-  std::string_view magic, name;
-};
-constexpr std::array packings{
-    packing{"\x1f\x8b", "gzip"},
-    packing{"\xfd"
-            "7zXZ",
-            "xz"},
-    packing{"\x28\xb5\x2f\xfd", "zstd"},
-    packing{"BZh", "bzip2"},
-    packing{"\x5d\x00\x00", "lzma"},
-    packing{"\x89LZO", "lzo"},
-};
-
-expected<void> refuse_other_packings(std::string_view payload) {
-  for (const auto& p : packings)
-    if (payload.starts_with(p.magic))
-      return fail(errc::unavailable, "cannot unpack the kernel",
-                  "it is packed with " + std::string(p.name) + ", and only LZ4 is understood",
-                  "use a kernel of Debian's cloud flavour");
-  return damaged("its payload is not packed in a known way");
-}
-
-// The legacy format: the magic, then blocks of a length and that many bytes. The kernel's build
-// appends the unpacked size, which the last four bytes are.
-expected<std::string> unpack_lz4(std::string_view payload, std::size_t limit) {
-  const auto promised = number(payload, payload.size() - 4, 4);
-  if (promised > limit)
-    return damaged("it unpacks to " + std::to_string(promised) + " bytes, and the limit is " +
-                   std::to_string(limit));
-  auto rest = payload.substr(4, payload.size() - 8);
-  std::string out(promised, '\0');
-  std::size_t filled = 0;
-  while (rest.size() >= 4) {
-    const auto length = number(rest, 0, 4);
-    rest.remove_prefix(4);
-    if (length == lz4_legacy_magic) // blocks of a second stream follow
-      continue;
-    if (length > rest.size() || length > INT_MAX)
-      return damaged("a block goes beyond the end of the payload");
-    const auto room = std::min(out.size() - filled, lz4_block);
-    const int got = ::LZ4_decompress_safe(rest.data(), out.data() + filled,
-                                          static_cast<int>(length), static_cast<int>(room));
-    if (got < 0)
-      return damaged("an LZ4 block is damaged");
-    filled += static_cast<std::size_t>(got);
-    rest.remove_prefix(length);
-  }
-  if (filled != promised || !rest.empty())
-    return damaged("it unpacks to another size than it says");
-  return out;
-}
-
 } // namespace
 
+// The kernel's build appends the unpacked size, but to gzip, which ends with it by itself.
 expected<std::string> extract_vmlinux(std::string_view bzimage, std::size_t limit) {
   const auto payload = payload_of(bzimage);
   if (!payload)
     return tl::unexpected(payload.error());
-  if (number(*payload, 0, 4) != lz4_legacy_magic) {
-    const auto refused = refuse_other_packings(*payload);
-    return tl::unexpected(refused.error());
-  }
-  auto kernel = unpack_lz4(*payload, limit);
-  if (kernel && !std::string_view(*kernel).starts_with("\x7f"
-                                                       "ELF\x02\x01"))
+  const auto packed = payload->substr(0, payload->size() - size_length);
+  const auto promised = number(*payload, packed.size(), size_length);
+  if (promised > limit)
+    return damaged("it unpacks to " + std::to_string(promised) + " bytes, and the limit is " +
+                   std::to_string(limit));
+  auto kernel = unpack("the kernel", packing_of(packed) == "gzip" ? *payload : packed, promised);
+  if (!kernel)
+    return kernel;
+  if (kernel->size() != promised)
+    return damaged("it unpacks to another size than it says");
+  if (!kernel->starts_with("\x7f"
+                           "ELF\x02\x01"))
     return damaged("what is in it is not a 64-bit ELF file");
   return kernel;
 }

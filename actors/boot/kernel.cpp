@@ -268,10 +268,10 @@ expected<std::vector<storage::new_record>> copy_modules(const fs::path& tree,
     return tl::unexpected(ok.error());
   for (const auto* group : {&plan->console, &plan->rest})
     for (const auto& file : *group) {
-      const auto bytes = storage::read_file(file, max_module);
+      const auto bytes = read_module(file);
       if (!bytes)
         return tl::unexpected(bytes.error());
-      const auto name = "modules/" + file.filename().string();
+      const auto name = "modules/" + unpacked_name(file);
       if (auto ok = storage::write_file(folder / name, *bytes, 0644); !ok)
         return tl::unexpected(ok.error());
       records.push_back({name});

@@ -1,5 +1,6 @@
 #include "actors/boot/modules.hpp"
 
+#include "actors/boot/packing.hpp"
 #include "actors/image/elf.hpp"
 #include "actors/storage/files.hpp"
 #include "actors/storage/lines.hpp"
@@ -69,11 +70,7 @@ public:
     if (file == tree_.files.end())
       return fail(errc::not_found, "the kernel has no module " + name,
                   "it is neither built in nor in the package", "use another kernel package");
-    if (file->second.extension() != ".ko")
-      return fail(errc::unavailable, "cannot read the module " + file->second.string(),
-                  "it is packed as " + file->second.extension().string(),
-                  "use a kernel whose modules are not packed");
-    const auto bytes = storage::read_file(file->second, max_module);
+    const auto bytes = read_module(file->second);
     if (!bytes)
       return tl::unexpected(bytes.error());
     const auto depends = module_depends(*bytes);
@@ -103,10 +100,10 @@ module_wishes default_modules() {
 std::string order_text(const module_plan& plan) {
   std::string text;
   for (const auto& file : plan.console)
-    text += file.filename().string() + "\n";
+    text += unpacked_name(file) + "\n";
   text += "--\n";
   for (const auto& file : plan.rest)
-    text += file.filename().string() + "\n";
+    text += unpacked_name(file) + "\n";
   return text;
 }
 
@@ -123,6 +120,18 @@ expected<module_plan> plan_modules(const fs::path& tree, const module_wishes& wi
     if (auto ok = r.place(module_name(name), plan.rest); !ok)
       return tl::unexpected(ok.error());
   return plan;
+}
+
+expected<std::string> read_module(const fs::path& file) {
+  auto bytes = storage::read_file(file, max_module);
+  if (!bytes || packing_of(*bytes).empty())
+    return bytes;
+  return unpack("the module " + file.string(), *bytes, max_module);
+}
+
+std::string unpacked_name(const fs::path& file) {
+  const auto name = file.filename().string();
+  return name.substr(0, name.find(".ko")) + ".ko";
 }
 
 // .modinfo is a row of "key=value", each ended by NUL; several may stand between two of them.

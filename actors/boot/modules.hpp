@@ -27,8 +27,15 @@ struct module_plan {
 std::string order_text(const module_plan& plan);
 
 /// `tree` is .../lib/modules/VERSION. `not_found`: a module, or one that it depends on, is neither
-/// there nor built in. `unavailable`: modules are packed. `corrupted`: a module is damaged.
+/// there nor built in. `corrupted`: a module is damaged, and errors of `read_module`.
 expected<module_plan> plan_modules(const std::filesystem::path& tree, const module_wishes& wishes);
+
+/// The module in the file, unpacked: also of `.ko.xz`, `.ko.zst` and `.ko.gz`. `bad_request`:
+/// damaged.
+expected<std::string> read_module(const std::filesystem::path& file);
+
+/// Of "virtio.ko.xz" and the like: "virtio.ko", as it is called in the initramfs.
+std::string unpacked_name(const std::filesystem::path& file);
 
 /// "depends" of a module's .modinfo. `bad_request`: not a module.
 expected<std::vector<std::string>> module_depends(std::string_view ko);

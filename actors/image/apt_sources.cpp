@@ -105,23 +105,27 @@ std::string read_keys(std::string_view text, bool stanzas, unsigned number, std:
   return right && is_plain_word(keys) ? std::string(keys) : std::string();
 }
 
-std::vector<std::string> read_targets(std::string_view text, std::string_view suite,
-                                      const keys_fn& keys) {
-  std::vector<std::string> lines;
+namespace {
+
+void add_line(std::vector<std::string>& lines, std::string line) {
+  if (std::find(lines.begin(), lines.end(), line) == lines.end())
+    lines.push_back(std::move(line));
+}
+
+// The part `main` of Debian's own archive: `see` takes the fields of its target.
+template <class See>
+void each_target(std::string_view text, const See& see) {
   storage::each_line(text, [&](std::string_view line) {
     const auto part = split(line, '|');
-    if (part.size() != fields || part[0] != "deb" || part[3] != "main")
-      return;
-    if (!is_debian(part[4], part[1]) || !serves(part[2], part[5], suite) ||
-        part[1].starts_with("cdrom:") || !is_plain_word(part[1]) || !is_plain_word(part[2]))
-      return;
-    const auto by = keys ? keys(part[6], part[1]) : std::string();
-    auto source = "deb " + (by.empty() ? "" : "[signed-by=" + by + "] ") + std::string(part[1]) +
-                  " " + std::string(part[2]) + " main";
-    if (std::find(lines.begin(), lines.end(), source) == lines.end())
-      lines.push_back(std::move(source));
+    if (part.size() == fields && part[0] == "deb" && part[3] == "main" &&
+        is_debian(part[4], part[1]) && !part[1].starts_with("cdrom:") && is_plain_word(part[1]) &&
+        is_plain_word(part[2]))
+      see(part);
   });
-  // Updates alone make no system.
+}
+
+// Updates alone make no system.
+std::vector<std::string> unless_updates_alone(std::vector<std::string> lines) {
   const auto is_base = [&](const std::string& line) {
     return line.find("-updates ") == std::string::npos &&
            line.find("-security ") == std::string::npos;
@@ -129,6 +133,34 @@ std::vector<std::string> read_targets(std::string_view text, std::string_view su
   if (std::none_of(lines.begin(), lines.end(), is_base))
     lines.clear();
   return lines;
+}
+
+} // namespace
+
+std::vector<std::string> read_targets(std::string_view text, std::string_view suite,
+                                      const keys_fn& keys) {
+  std::vector<std::string> lines;
+  each_target(text, [&](const auto& part) {
+    if (!serves(part[2], part[5], suite))
+      return;
+    const auto by = keys ? keys(part[6], part[1]) : std::string();
+    add_line(lines, "deb " + (by.empty() ? "" : "[signed-by=" + by + "] ") + std::string(part[1]) +
+                        " " + std::string(part[2]) + " main");
+  });
+  return unless_updates_alone(std::move(lines));
+}
+
+std::vector<std::string> targets_of_another_release(std::string_view text, std::string_view suite) {
+  std::vector<std::string> lines;
+  each_target(text, [&](const auto& part) {
+    const bool known = !part[5].empty() && !part[5].starts_with('$');
+    const auto name = known ? part[5] : part[2];
+    const auto kind = name.substr(std::min(name.find('-'), name.size()));
+    if (kind.empty() || kind == "-updates" || kind == "-security")
+      add_line(lines, "deb " + std::string(part[1]) + " " + std::string(suite) + std::string(kind) +
+                          " main");
+  });
+  return unless_updates_alone(std::move(lines));
 }
 
 std::string read_options(std::string_view text) {
@@ -168,8 +200,11 @@ apt_sources ask_apt(std::string_view suite, const std::stop_token& stop) {
   apt_sources found;
   const storage::command targets{
       .argv = {"apt-get", "indextargets", "--format", apt_target_format, "Created-By: Packages"}};
-  if (const auto answer = storage::run(targets, stop))
+  if (const auto answer = storage::run(targets, stop)) {
     found.lines = read_targets(answer->out, suite, keys_of_entry);
+    if (found.lines.empty())
+      found.lines = targets_of_another_release(answer->out, suite);
+  }
   const storage::command dump{.argv = {"apt-config", "dump"}};
   if (const auto answer = storage::run(dump, stop))
     found.options = read_options(answer->out);

@@ -28,6 +28,10 @@ std::vector<std::string> read_targets(std::string_view text, std::string_view su
                                       const keys_fn& keys = {});
 extern const char* const apt_target_format;
 
+/// The same for a host of another release: its mirrors of Debian's archive hold all of them.
+/// Without keys, which may be those of that release only.
+std::vector<std::string> targets_of_another_release(std::string_view text, std::string_view suite);
+
 /// Signed-By of a source in a file of apt: of line NUMBER, or of that one of its stanzas, counted
 /// from 1. Empty if there is none in one word, or another URI stands there.
 std::string read_keys(std::string_view text, bool stanzas, unsigned number, std::string_view uri);

@@ -280,20 +280,15 @@ private:
 } // namespace
 
 expected<settings> parse(std::string_view text, const fs::path& file, const fs::path& home) {
-  const auto no_toml = [&](std::size_t line, std::size_t column, std::string why) {
+  const auto parsed = parse_toml(text);
+  if (!parsed)
     return fail(errc::bad_request,
-                file.string() + ":" + std::to_string(line) + ":" + std::to_string(column) +
-                    ": this is not TOML",
-                std::move(why), "a line is `key = value`, texts are in \"quotes\"");
-  };
-  const auto parsed = toml::parse(text);
-  if (!parsed) {
-    const auto& place = parsed.error().source().begin;
-    return no_toml(place.line, place.column, shown(parsed.error().description()));
-  }
+                file.string() + ":" + std::to_string(parsed.error().line) + ":" +
+                    std::to_string(parsed.error().column) + ": this is not TOML",
+                shown(parsed.error().why), "a line is `key = value`, texts are in \"quotes\"");
   settings s;
   s.file = file;
-  if (auto ok = reader(file, home, s).read(parsed.table(), ""); !ok)
+  if (auto ok = reader(file, home, s).read(*parsed, ""); !ok)
     return tl::unexpected(ok.error());
   return s;
 }

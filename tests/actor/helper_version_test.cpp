@@ -2,8 +2,7 @@
 #include "actors/privileged/privileged.hpp"
 #include "messages/base/version.hpp"
 #include "messages/transport/transport.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 #include <sys/wait.h>

@@ -5,9 +5,9 @@
 #include "actors/vm/vm.hpp"
 #include "messages/client.hpp"
 #include "messages/transport/transport.hpp"
+#include "tests/support/catch.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>
-#include <catch2/catch.hpp>
 
 #include <set>
 

@@ -6,11 +6,10 @@
 #include "tests/bench/scale.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 #include "tests/support/pty.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cstdio>
 #include <cstdlib>

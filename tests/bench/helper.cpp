@@ -8,9 +8,8 @@
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
 #include "tests/network/space.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <thread>

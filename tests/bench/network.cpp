@@ -4,8 +4,7 @@
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
 #include "tests/network/space.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 namespace {
 

@@ -1,9 +1,8 @@
 // A database whose last bytes never reached the disk: what is read is what was committed by then.
 #include "actors/store/database.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/unit/storage_scratch.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cstdlib>
 #include <fstream>

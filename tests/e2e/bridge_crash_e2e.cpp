@@ -2,8 +2,7 @@
 // that a bridge adds to the table.
 #include "actors/vm/capability.hpp"
 #include "tests/e2e/bridge_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 // VMs on a bridge that the root helper made, for a user without rights; on a host of their own.
 #include "tests/e2e/bridge_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 

@@ -1,7 +1,6 @@
 // VMs by their names, as programs of the host find them; and what the helper says to systemd.
 #include "tests/e2e/bridge_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstring>
 #include <sys/socket.h>

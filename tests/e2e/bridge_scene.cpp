@@ -1,6 +1,5 @@
 #include "tests/e2e/bridge_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <csignal>

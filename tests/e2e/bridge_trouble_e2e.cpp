@@ -1,8 +1,7 @@
 // What a user is told when the network of VMs cannot be what it should. With a scripted hypervisor:
 // nothing here needs a guest.
 #include "tests/e2e/bridge_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>

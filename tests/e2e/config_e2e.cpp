@@ -1,8 +1,7 @@
 // What config.toml says holds; what it says wrongly stops a VM from being made, and nothing else.
 // What a shell is offered while somebody types.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <fstream>

@@ -1,8 +1,7 @@
 // The crash matrix: whatever dies at whichever step, the next daemon makes the world agree. The
 // rows come from the step tables (crash_rows.hpp).
 #include "tests/e2e/crash_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <csignal>

@@ -1,8 +1,7 @@
 #include "tests/e2e/crash_scene.hpp"
+#include "tests/support/catch.hpp"
 
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <csignal>

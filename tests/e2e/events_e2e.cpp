@@ -1,9 +1,8 @@
 // What is told of what happens, to whom, and at whose cost.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 #include "tests/vmm/script.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <sstream>

@@ -1,7 +1,6 @@
 // The fixture of all others: what it makes from nothing, they use.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,9 +1,8 @@
 // Images from packages: built, cancelled, killed, deleted. Each build takes the better part of a
 // minute, so that one serves as much as it can.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <filesystem>

@@ -1,7 +1,6 @@
 // Bad input gets a clear error, and nothing is changed by it.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <set>
 

@@ -1,8 +1,7 @@
 // Lessons of the program before this one about daemons, clients and machines that end each other:
 // docs/lessons.md has them all.
 #include "tests/e2e/lessons_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 #include <thread>

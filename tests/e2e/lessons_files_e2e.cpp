@@ -2,8 +2,7 @@
 // should be: docs/lessons.md has them all.
 #include "messages/base/unique_fd.hpp"
 #include "tests/e2e/lessons_scene.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 #include <fcntl.h>

@@ -1,8 +1,7 @@
 // VMs that stay, daemons that come and go, clients that are killed.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <filesystem>

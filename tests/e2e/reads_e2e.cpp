@@ -1,9 +1,8 @@
 // Looking at VMs: figures, listeners, signs of life, the console; and tidying up after a look.
 #include "tests/e2e/scripted_home.hpp"
 #include "tests/e2e/terminal_scene.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <csignal>

@@ -1,8 +1,7 @@
 // Databases and clocks that are not what they were when a daemon last looked.
 #include "tests/e2e/crash_scene.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <fstream>

@@ -1,8 +1,7 @@
 // Daemons that are killed, ended and replaced while people work: VMs stay, streams go on.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 

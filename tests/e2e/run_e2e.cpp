@@ -1,8 +1,7 @@
 // Commands in a VM: exit codes, streams, what goes through them and how much of it is held.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 

@@ -1,8 +1,7 @@
 // What keeps a guest, its VMM and other users where they belong.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <arpa/inet.h>
 #include <cstdlib>

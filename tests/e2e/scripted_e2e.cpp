@@ -1,9 +1,8 @@
 // Machines that misbehave, played by a scripted hypervisor: what a real guest does rarely, and
 // never when it is wanted.
 #include "tests/e2e/scripted_home.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 

@@ -1,8 +1,7 @@
 // One test for each row of the smoke suite of the reference system, by its name there. Rows whose
 // feature is not there yet are skipped, each with what it needs.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace banger::test;
 

@@ -2,9 +2,8 @@
 // connections at once. Every answer is held against the rules; at the end nothing may be left.
 // BANGER_TEST_SEED repeats one.
 #include "tests/e2e/storm_weather.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,10 +1,9 @@
 #include "tests/e2e/storm_weather.hpp"
+#include "tests/support/catch.hpp"
 
 #include "cli/exec_stream.hpp"
 #include "messages/base/names.hpp"
 #include "tests/vmm/script.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <fcntl.h>

@@ -1,9 +1,8 @@
 // VM actors that die of bugs in a daemon that goes on.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 #include "tests/vmm/script.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 

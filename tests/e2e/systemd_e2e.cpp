@@ -1,8 +1,7 @@
 // An image with an init of its own: Debian, booted to its default target under our agent.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <thread>

@@ -1,10 +1,9 @@
 // A VM, and people who sit at terminals.
 #pragma once
 
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/pty.hpp"
-
-#include <catch2/catch.hpp>
 
 namespace banger::test {
 

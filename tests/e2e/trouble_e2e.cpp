@@ -1,8 +1,7 @@
 // A host that is not as it should be: wrong folders, damaged files, no QEMU, no space.
+#include "tests/support/catch.hpp"
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <filesystem>

@@ -1,9 +1,9 @@
 // Other programs' packet filters, as those programs write them.
 #include "tests/network/scene.hpp"
+#include "tests/support/catch.hpp"
 
 #include "privhelper/net/nft.hpp"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 using namespace banger;

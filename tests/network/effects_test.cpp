@@ -1,8 +1,8 @@
 // Orders one after the other, as a daemon that somebody took over may give them.
 #include "privhelper/effects/network_effects.hpp"
 #include "tests/network/scene.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>

@@ -1,8 +1,8 @@
 #include "tests/network/scene.hpp"
+#include "tests/support/catch.hpp"
 
 #include "privhelper/net/nft.hpp"
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 

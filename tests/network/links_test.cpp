@@ -1,9 +1,9 @@
 #include "privhelper/net/links.hpp"
 #include "tests/network/frames.hpp"
 #include "tests/network/space.hpp"
+#include "tests/support/catch.hpp"
 
 #include <arpa/inet.h>
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/if_tun.h>

@@ -1,9 +1,9 @@
 #include "tests/network/space.hpp"
+#include "tests/support/catch.hpp"
 
 #include "privhelper/net/netlink.hpp"
 
 #include <arpa/inet.h>
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>

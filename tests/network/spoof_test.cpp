@@ -2,11 +2,11 @@
 // answer to that is there, the lie would have been answered, too.
 #include "tests/network/frames.hpp"
 #include "tests/network/scene.hpp"
+#include "tests/support/catch.hpp"
 
 #include "privhelper/net/nft.hpp"
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 using namespace banger;

@@ -1,8 +1,7 @@
 #include "tests/support/home.hpp"
+#include "tests/support/catch.hpp"
 
 #include "tests/support/procfs.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <csignal>
 #include <cstdlib>

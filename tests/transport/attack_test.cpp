@@ -1,7 +1,6 @@
 // What a hostile peer of the same user can try. Each attack is made on a real process, while
 // another client is being served.
-#include <catch2/catch.hpp>
-
+#include "tests/support/catch.hpp"
 #include "tests/transport/client_side.hpp"
 #include "tests/transport/peers.hpp"
 

@@ -1,6 +1,5 @@
 // How connections and servers begin and end.
-#include <catch2/catch.hpp>
-
+#include "tests/support/catch.hpp"
 #include "tests/transport/client_side.hpp"
 #include "tests/transport/peers.hpp"
 

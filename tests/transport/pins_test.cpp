@@ -1,6 +1,5 @@
 // The filter knows how CAF 0.17.6 writes things. This is where it would be noticed if that changed.
-#include <catch2/catch.hpp>
-
+#include "tests/support/catch.hpp"
 #include "tests/transport/client_side.hpp"
 
 #include <caf/io/basp/header.hpp>

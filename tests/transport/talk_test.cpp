@@ -1,6 +1,5 @@
 // What is said, and how it arrives.
-#include <catch2/catch.hpp>
-
+#include "tests/support/catch.hpp"
 #include "tests/transport/client_side.hpp"
 #include "tests/transport/peers.hpp"
 

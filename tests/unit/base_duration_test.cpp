@@ -1,7 +1,6 @@
 #include "messages/base/duration.hpp"
 #include "messages/base/nearest.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger;
 using namespace std::chrono_literals;

@@ -1,7 +1,6 @@
 #include "messages/base/error.hpp"
 #include "messages/base/version.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <set>

@@ -1,6 +1,5 @@
 #include "messages/base/failpoint.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger;
 using namespace banger::work;

@@ -1,8 +1,8 @@
 // Landlock on a child of this test: what it may still do is its exit status.
 #include "messages/base/landlock.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/hypervisor_scratch.hpp"
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 #include <netinet/in.h>
 #include <sys/prctl.h>

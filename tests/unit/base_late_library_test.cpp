@@ -1,6 +1,6 @@
 #include "messages/base/late_library.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <zlib.h>
 
 extern "C" unsigned long crc64(unsigned long, const unsigned char*, unsigned); // in no libz

@@ -1,6 +1,5 @@
 #include "messages/base/paths.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 #include <fstream>

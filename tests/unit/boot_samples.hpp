@@ -1,12 +1,15 @@
 // Kernels and modules of a few hundred bytes, made like the real ones.
 #pragma once
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <cstdint>
 #include <cstring>
 #include <elf.h>
 #include <lz4.h>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace banger::test::samples {
@@ -49,6 +52,40 @@ inline std::string lz4(std::string_view bytes) {
     out += packed.substr(0, static_cast<std::size_t>(length));
   }
   return out + number(size);
+}
+
+using packing_filter = int (*)(archive*);
+
+/// By one of libarchive's filters. Empty if that fails.
+inline std::string packed(std::string_view bytes, packing_filter filter) {
+  std::string out(bytes.size() + (64 << 10), '\0');
+  std::size_t used = 0;
+  archive* const a = ::archive_write_new();
+  archive_entry* const entry = ::archive_entry_new();
+  ::archive_entry_set_pathname(entry, "data");
+  ::archive_entry_set_filetype(entry, AE_IFREG);
+  const bool good = ::archive_write_set_format_raw(a) == ARCHIVE_OK && filter(a) == ARCHIVE_OK &&
+                    ::archive_write_open_memory(a, out.data(), out.size(), &used) == ARCHIVE_OK &&
+                    ::archive_write_header(a, entry) == ARCHIVE_OK &&
+                    ::archive_write_data(a, bytes.data(), bytes.size()) ==
+                        static_cast<la_ssize_t>(bytes.size()) &&
+                    ::archive_write_close(a) == ARCHIVE_OK;
+  ::archive_entry_free(entry);
+  ::archive_write_free(a);
+  return good ? out.substr(0, used) : std::string();
+}
+
+/// Every packing of kernels but LZ4's, by the name that `packing_of` gives it.
+inline std::vector<std::pair<std::string, packing_filter>> packings() {
+  return {{"gzip", ::archive_write_add_filter_gzip},
+          {"xz", ::archive_write_add_filter_xz},
+          {"zstd", ::archive_write_add_filter_zstd}};
+}
+
+/// As the kernel's build makes it: with the size at its end, which gzip writes by itself.
+inline std::string payload(std::string_view bytes, const std::string& name, packing_filter filter) {
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  return packed(bytes, filter) + (name == "gzip" ? "" : number(size));
 }
 
 inline std::string bzimage(std::string_view payload) {

@@ -1,6 +1,5 @@
 #include "cli/escape.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::cli;
 

@@ -1,7 +1,6 @@
 // Events and actors as people see them.
 #include "cli/print.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 #include <ctime>

@@ -2,8 +2,7 @@
 #include "cli/escape.hpp"
 #include "cli/options.hpp"
 #include "cli/values.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstring>
 

@@ -1,7 +1,6 @@
 #include "cli/options.hpp"
 #include "cli/values.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstring>
 

@@ -3,8 +3,7 @@
 #include "cli/print.hpp"
 #include "cli/progress.hpp"
 #include "cli/resolve.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <nlohmann/json.hpp>
 

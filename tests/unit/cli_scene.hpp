@@ -3,8 +3,7 @@
 
 #include "cli/exec_stream.hpp"
 #include "messages/guest/protocol.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <functional>

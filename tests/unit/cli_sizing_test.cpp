@@ -2,8 +2,7 @@
 #include "cli/options.hpp"
 #include "cli/print.hpp"
 #include "cli/sizing.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -2,8 +2,7 @@
 #include "cli/daemon_start.hpp"
 #include "cli/log_file.hpp"
 #include "cli/mailbox.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 #include <fcntl.h>

@@ -2,8 +2,7 @@
 #include "cli/complete.hpp"
 #include "cli/manual.hpp"
 #include "cli/table.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <sstream>

@@ -1,6 +1,6 @@
 #include "messages/config/config.hpp"
-
-#include <catch2/catch.hpp>
+#include "messages/config/toml_text.hpp"
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -196,6 +196,28 @@ TEST_CASE("what is no TOML is named with its place") {
   CHECK_THAT(refused(std::string("log_level = \"\x1b[31m\"")), !Catch::Contains("\x1b"));
   CHECK_THAT(refused("[/x]"), Catch::StartsWith("/c.toml:1:2: this is not TOML"));
   CHECK_THAT(refused("x = " + std::string(100'000, '[')), Catch::StartsWith("/c.toml:1:"));
+}
+
+TEST_CASE("a text that the parser cannot take is refused before it, with its place") {
+  const auto place = [](std::string_view text) {
+    const auto fault = config::unfit_for_toml(text);
+    return fault ? std::to_string(fault->line) + ":" + std::to_string(fault->column) : "";
+  };
+  CHECK(place("a = 1\n  [/x]") == "2:4");
+  CHECK(place("[[ +x]]") == "1:4");
+  CHECK(place("[") == "1:2");
+  CHECK(place("[ # x\n]") == "1:3");
+  CHECK(place("a = '\xc3\xbc' \xc3\xbc") == "1:10");
+  CHECK(place("\xef\xbb\xbf\xc3\x95") == "1:4");
+  CHECK(place("a = 1\n\xef\xbb\xbf") == "2:1");
+  CHECK(place("a = \"x\\\"\xc3\xbc\"\nb = \"\"\"\n") == "2:5");
+  CHECK(place("a = [\n'''") == "2:1");
+  CHECK(place("a = 'x\n\xc3\xbc'") == "2:1"); // a string ends with its line
+  CHECK(place("a = [ [1],\n [2]]\n[/x]") == "3:2");
+  for (const char* fit : {"", "[a]", "[ a ]\n[[b.c]]\n[\"d\"]\n['e']\n[-]\n",
+                          "a = [\n[+1],\n [ .5 ], # [/x] \xc3\xbc\n]", "a = ''\nb = \"\"", "# '''",
+                          "a = '\"\"\"'", "a = {b = 1}\r\n[c]\r\n", "a = \"\\", "[]", "a = \"x"})
+    CHECK(place(fit).empty());
 }
 
 TEST_CASE("characters beyond ASCII belong into texts and comments") {

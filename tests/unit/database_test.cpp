@@ -1,7 +1,7 @@
 #include "actors/store/database.hpp"
+#include "tests/support/catch.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <catch2/catch.hpp>
 
 #include <fstream>
 

@@ -1,8 +1,7 @@
 #include "actors/dns/answer.hpp"
 #include "actors/dns/wire.hpp"
 #include "dns_queries.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <ldns/wire2host.h>
 

@@ -4,8 +4,7 @@
 #include "actors/dns/responder.hpp"
 #include "dns_queries.hpp"
 #include "messages/base/unique_fd.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <future>
 #include <netinet/in.h>

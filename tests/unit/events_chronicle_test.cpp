@@ -1,8 +1,8 @@
 // What becomes an event, and how it is told.
 #include "actors/events/chronicle.hpp"
 #include "messages/base/error.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 using namespace banger;

@@ -1,6 +1,5 @@
 #include "messages/transport/frames.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <string>
 

@@ -1,6 +1,5 @@
 #include "messages/guest/protocol.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <random>
 

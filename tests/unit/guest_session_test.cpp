@@ -1,7 +1,6 @@
 #include "guest/channel.hpp"
 #include "guest/session.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 #include <sys/socket.h>

@@ -1,6 +1,5 @@
 #include "guest/streams.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 #include <fcntl.h>

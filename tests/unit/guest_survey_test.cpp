@@ -2,8 +2,7 @@
 #include "guest/survey.hpp"
 
 #include "messages/base/unique_fd.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <netinet/in.h>

@@ -1,8 +1,7 @@
 #include "guest/boot.hpp"
 #include "guest/disks.hpp"
 #include "guest/text.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::guest;
 using lines = std::vector<std::string>;

@@ -1,7 +1,6 @@
 // Descriptors that wait, in virtual time, and what is said about them.
 #include "messages/handover/shelf.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <fcntl.h>

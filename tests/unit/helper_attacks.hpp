@@ -2,8 +2,7 @@
 #pragma once
 
 #include "privhelper/rules/strong.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,7 @@
 // Where the root helper listens: what its sockets are like, and in which folders it refuses to.
 #include "messages/base/unique_fd.hpp"
 #include "privhelper/program/doors.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 #include "privhelper/roles/log_budget.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::helper;
 using namespace std::chrono_literals;

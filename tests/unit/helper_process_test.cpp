@@ -1,8 +1,7 @@
 // Which process is it, really?
 #include "messages/base/unique_fd.hpp"
 #include "privhelper/paths/paths.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <atomic>

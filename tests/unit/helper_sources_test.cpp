@@ -1,5 +1,5 @@
 // What the sources must not hold.
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -40,4 +40,17 @@ TEST_CASE(
   CHECK(places(ours, R"re(::system\(|\bpopen\(|"/bin/sh"|"sh", *"-c")re").empty());
   CHECK(places({"privhelper"}, R"re(\b(execve?|execvp|execl|execveat|fexecve|posix_spawn)\()re")
             .empty());
+}
+
+TEST_CASE("toml++ and Catch2 are included by their public headers, each in one place") {
+  const auto found = places({"messages", "actors", "privhelper", "cli", "guest", "tests"},
+                            R"re(# *include <(toml\+\+|catch2)/[^>]*>)re");
+  CHECK_FALSE(found.empty());
+  const auto top = std::string(BANGER_SOURCE) + "/";
+  for (const auto& place : found) {
+    INFO(place);
+    CHECK((place == top + "messages/config/toml.hpp: #include <toml++/toml.h>" ||
+           place.starts_with(top + "tests/support/catch.hpp: ") ||
+           place.starts_with(top + "tests/unit/main.cpp: ")));
+  }
 }

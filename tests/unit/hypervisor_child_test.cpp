@@ -1,8 +1,7 @@
 // Between fork and exec: what the child is left with when its daemon dies.
 #include "actors/hypervisor/child.hpp"
 #include "messages/base/unique_fd.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -4,10 +4,10 @@
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/sockets.hpp"
 #include "actors/storage/process.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/hypervisor_scratch.hpp"
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <iterator>
 #include <set>

@@ -1,8 +1,8 @@
 #include "actors/hypervisor/probe.hpp"
 #include "actors/hypervisor/tsc.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/hypervisor_scratch.hpp"
 
-#include <catch2/catch.hpp>
 #include <cerrno>
 
 using namespace banger;

@@ -1,8 +1,8 @@
 #include "actors/hypervisor/qemu.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/hypervisor_scratch.hpp"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <sys/socket.h>
 #include <sys/stat.h>
 

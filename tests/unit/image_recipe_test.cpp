@@ -87,6 +87,23 @@ TEST_CASE("stable is bookworm while its Release file says so") {
   CHECK(read_targets("deb|http://m/|stable|main|Debian|trixie|\n", "bookworm").empty());
 }
 
+TEST_CASE("a host of another release has its mirrors hold the image's one") {
+  const auto lines =
+      targets_of_another_release("deb|http://m/debian/|trixie|main|Debian|trixie|/a.sources:1\n"
+                                 "deb|http://m/debian/|stable|main|Debian|trixie|\n"
+                                 "deb|http://m/debian/|trixie-updates|main|Debian|trixie-updates|\n"
+                                 "deb|http://m/debian/|trixie-backports|main|Debian Backports|x|\n"
+                                 "deb|http://m/debian/|trixie-proposed-updates|main|Debian|x-y-z|\n"
+                                 "deb|http://m/debian-security/|trixie-security|main|||\n"
+                                 "deb|http://x/other|trixie|main|Other|trixie|\n",
+                                 "bookworm");
+  CHECK(lines == std::vector<std::string>{"deb http://m/debian/ bookworm main",
+                                          "deb http://m/debian/ bookworm-updates main",
+                                          "deb http://m/debian-security/ bookworm-security main"});
+  CHECK(targets_of_another_release("deb|http://m/|trixie-security|main|Debian||\n", "bookworm")
+            .empty());
+}
+
 TEST_CASE("a host with security fixes alone has no source for an image") {
   CHECK(read_targets("deb|http://m/|bookworm-security|main|Debian|x|\n", "bookworm").empty());
   CHECK(read_targets("", "bookworm").empty());

@@ -6,8 +6,7 @@
 #include "actors/io/reactor.hpp"
 #include "messages/base/unique_fd.hpp"
 #include "messages/guest/protocol.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <chrono>
 #include <condition_variable>

@@ -1,7 +1,6 @@
 // The ring that every reader of events reads from.
 #include "actors/io/line_ring.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using banger::io::line_ring;
 

@@ -25,13 +25,15 @@ namespace {
 struct workshop : test::scratch {
   boot_request request{*this / "cache", *this / "init", *this / "kernel.deb"};
 
-  workshop() {
+  explicit workshop(bool packed = false) {
     put(request.banger_init, static_program("one"));
     const auto tree = *this / "package";
     put(tree / "DEBIAN/control", "Package: linux-image-6.1.0-99-test-amd64\nVersion: 6.1.1-1\n"
                                  "Architecture: amd64\nMaintainer: t <t@t>\nDescription: t\n");
     put(tree / "boot" / (std::string("vmlinuz-") + samples::release),
-        samples::bzimage(samples::lz4(samples::kernel())));
+        samples::bzimage(
+            packed ? samples::payload(samples::kernel(), "zstd", ::archive_write_add_filter_zstd)
+                   : samples::lz4(samples::kernel())));
     const auto modules = tree / "lib/modules" / samples::release;
     put(modules / "modules.builtin", "kernel/fs/ext4/ext4.ko\n");
     put(modules / "modules.order", "");
@@ -39,7 +41,9 @@ struct workshop : test::scratch {
     for (const auto* group : {&wishes.console, &wishes.rest})
       for (const auto& name : *group)
         if (name != "ext4")
-          put(modules / "kernel" / (name + ".ko"), samples::module(name, ""));
+          put(modules / "kernel" / (name + (packed ? ".ko.xz" : ".ko")),
+              packed ? samples::packed(samples::module(name, ""), ::archive_write_add_filter_xz)
+                     : samples::module(name, ""));
     const auto packed = storage::run(
         {.argv = {"dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, request.package_file}});
     INFO(why(packed));
@@ -84,6 +88,16 @@ TEST_CASE("a boot set is made from a kernel package and banger-init") {
   REQUIRE(listed);
   CHECK(listed->out.find("/modules.dep/") != std::string::npos);
   CHECK(check_boot_set(*set, storage::check_depth::digest));
+}
+
+TEST_CASE("a packed kernel with packed modules makes the same initramfs as a plain one") {
+  const workshop plain, packed(true);
+  const auto one = ensure_boot_set(plain.request, {}), other = ensure_boot_set(packed.request, {});
+  INFO(why(one) << why(other));
+  REQUIRE(one);
+  REQUIRE(other);
+  CHECK(slurp(other->vmlinux) == samples::kernel());
+  CHECK(slurp(other->initramfs) == slurp(one->initramfs));
 }
 
 TEST_CASE("a boot set that is there is used as it is, without the package") {

@@ -1,3 +1,9 @@
 // Compiled once for all test programs: Catch2's own code is the slowest part of each.
-#define CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
+#if __has_include(<catch2/catch_session.hpp>)
+#  include <catch2/catch_session.hpp>
+
+int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+#else
+#  define CATCH_CONFIG_MAIN
+#  include <catch2/catch.hpp>
+#endif

@@ -1,7 +1,10 @@
 #include "actors/boot/modules.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/unit/boot_samples.hpp"
 #include "tests/unit/storage_scratch.hpp"
+
+#include <algorithm>
 
 using namespace banger;
 using namespace banger::boot;
@@ -67,12 +70,35 @@ TEST_CASE("modules that depend on each other do not hang the plan") {
   CHECK(plan_modules(t.top(), {{}, {"a"}}));
 }
 
-TEST_CASE("a packed module is refused by the name of its packing") {
+TEST_CASE("a packed module is read and ordered as a plain one") {
   tree t;
-  put(t / "kernel/a.ko.xz", "x");
+  const std::vector<std::pair<std::string, std::string>> endings{
+      {"gzip", ".gz"}, {"xz", ".xz"}, {"zstd", ".zst"}};
+  for (const auto& [name, filter] : samples::packings()) {
+    const auto ending = std::find_if(endings.begin(), endings.end(),
+                                     [&n = name](const auto& e) { return e.first == n; });
+    const auto file = t / ("kernel/packed_" + name + ".ko" + ending->second);
+    const auto plain = samples::module("packed_" + name, "virtio");
+    put(file, samples::packed(plain, filter));
+    CHECK(read_module(file) == plain);
+    const auto plan = plan_modules(t.top(), {{}, {"packed-" + name}});
+    INFO(test::why(plan));
+    REQUIRE(plan);
+    CHECK(order_text(*plan) == "--\nvirtio.ko\npacked_" + name + ".ko\n");
+  }
+}
+
+TEST_CASE("a packed module that is damaged, or a bomb, is refused by its file") {
+  tree t;
+  const auto [name, filter] = samples::packings().at(1);
+  const auto file = t / "kernel/a.ko.xz";
+  SECTION("damaged") { put(file, samples::packed(samples::module("a", ""), filter).substr(0, 60)); }
+  SECTION("65 MiB of zeros") {
+    put(file, samples::packed(std::string(std::size_t{65} << 20, '\0'), filter));
+  }
   const auto plan = plan_modules(t.top(), {{}, {"a"}});
-  REQUIRE(code(plan) == errc::unavailable);
-  CHECK(plan.error().why.find("xz") != std::string::npos);
+  REQUIRE(code(plan) == errc::bad_request);
+  CHECK_THAT(plan.error().what, Catch::Contains(file.string()));
 }
 
 TEST_CASE("a damaged module is an error, wherever it was cut") {

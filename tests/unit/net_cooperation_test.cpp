@@ -1,6 +1,6 @@
 #include "privhelper/net/cooperation.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 using namespace banger;

@@ -1,6 +1,6 @@
 #include "privhelper/net/ruleset.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 

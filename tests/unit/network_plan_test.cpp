@@ -1,6 +1,5 @@
 #include "actors/network/plan.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger;
 using namespace banger::network;

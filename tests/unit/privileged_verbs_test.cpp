@@ -4,8 +4,7 @@
 #include "privhelper/rules/describe.hpp"
 #include "privhelper/rules/machine.hpp"
 #include "privhelper/rules/network.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <set>
 

@@ -1,6 +1,5 @@
 #include "actors/io/qmp.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <optional>
 

@@ -1,8 +1,7 @@
 #include "actors/vms/resolve.hpp"
 
 #include "messages/base/names.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <deque>
 

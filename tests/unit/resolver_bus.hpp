@@ -3,8 +3,7 @@
 
 #include "messages/base/unique_fd.hpp"
 #include "privhelper/resolver/resolver.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <atomic>
 #include <cstdio>

@@ -1,7 +1,6 @@
 // How often what died is made again.
 #include "actors/vms/restarts.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::vms;
 using namespace std::chrono_literals;

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "messages/base/error.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>

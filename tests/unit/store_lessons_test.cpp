@@ -1,8 +1,7 @@
 // What the store must ask of each of its connections anew, since SQLite forgets it.
 #include "actors/store/database.hpp"
 #include "storage_scratch.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <chrono>
 #include <filesystem>

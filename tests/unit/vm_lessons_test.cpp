@@ -1,5 +1,5 @@
 // docs/lessons.md and the tests agree.
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>

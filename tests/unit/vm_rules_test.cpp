@@ -1,8 +1,7 @@
 #include "actors/operations/ids.hpp"
 #include "actors/vm/capability.hpp"
 #include "actors/vm/rules.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fstream>
 #include <set>

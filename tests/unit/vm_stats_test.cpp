@@ -1,9 +1,8 @@
 #include "actors/hypervisor/process.hpp"
 #include "actors/vm/ports.hpp"
 #include "actors/vm/stats.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/storage_scratch.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <fstream>
 #include <sys/wait.h>

@@ -1,8 +1,7 @@
 #include "host.hpp"
 
+#include "tests/support/catch.hpp"
 #include "upstream.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <cstring>

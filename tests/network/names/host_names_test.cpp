@@ -3,10 +3,9 @@
 #include "host.hpp"
 #include "privhelper/resolver/resolver.hpp"
 #include "tests/hostile/speaker.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/procfs.hpp"
 #include "upstream.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <future>

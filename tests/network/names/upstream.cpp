@@ -1,6 +1,5 @@
 #include "upstream.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -1,0 +1,19 @@
+// Runs every command block of README.md and docs/, in order, in a fresh HOME, as an ordinary user.
+// usage: docs_test SOURCE   (by ctest, which sets BANGER_TEST_BIN and the like)
+#include "tests/docs/walk.hpp"
+
+#include <cstdlib>
+#include <iostream>
+
+int main(int argc, char** argv) {
+  const char* stage = std::getenv("BANGER_TEST_STAGE");
+  if (argc != 2 || stage == nullptr) {
+    std::cerr << "usage: docs_test SOURCE, with the variables of tests/e2e/run\n";
+    return 2;
+  }
+  banger::docs::walk w(argv[1], stage);
+  if (!w.read_pages())
+    return 1;
+  w.go();
+  return w.report();
+}

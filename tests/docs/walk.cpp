@@ -1,0 +1,219 @@
+#include "tests/docs/walk.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <unistd.h>
+
+namespace banger::docs {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+} // namespace
+
+walk::walk(fs::path source, fs::path stage)
+    : source_(std::move(source)), stage_(std::move(stage)), uid_(variable("BANGER_TEST_UID")),
+      gid_(variable("BANGER_TEST_GID")), is_root_(::getuid() == 0),
+      is_long_(variable("BANGER_TEST_LONG") == "1") {}
+
+// README first, then the pages as docs/README.md links them. A page that it does not link is a
+// mistake.
+bool walk::read_pages() {
+  std::vector<std::string> names{"README.md", "docs/README.md"};
+  for (const auto& target : linked_pages(read(source_ / "docs/README.md")))
+    names.push_back("docs/" + target);
+  bool good = true;
+  for (const auto& entry : fs::directory_iterator(source_ / "docs")) {
+    const auto name = "docs/" + entry.path().filename().string();
+    if (entry.path().extension() == ".md" &&
+        std::find(names.begin(), names.end(), name) == names.end()) {
+      std::cout << name << ": docs/README.md does not link it\n";
+      good = false;
+    }
+  }
+  for (const auto& name : names) {
+    pages_.emplace_back(name, parse_page(read(source_ / name)));
+    for (const auto& why : pages_.back().second.mistakes)
+      std::cout << name << ":" << why << "\n";
+    good = good && pages_.back().second.mistakes.empty();
+  }
+  return good;
+}
+
+// A checkout as scripts/quickstart leaves it, of which only the programs are there, and a fresh
+// HOME.
+void walk::settle_in() {
+  const auto checkout = stage_ / "banger", home = stage_ / "home", run = stage_ / "run";
+  for (const auto& folder : {checkout / "build", home, run})
+    fs::create_directories(folder);
+  fs::create_symlink(variable("BANGER_TEST_BIN"), checkout / "build/bin");
+  for (const auto& folder : {home, run, checkout}) {
+    fs::permissions(folder, fs::perms::owner_all);
+    if (is_root_ && ::chown(folder.c_str(), static_cast<uid_t>(std::stoul(uid_)),
+                            static_cast<gid_t>(std::stoul(gid_))) != 0)
+      throw std::runtime_error("cannot give away " + folder.string());
+  }
+  reader_.folder = checkout;
+  reader_.env = {{"HOME", home},
+                 {"XDG_RUNTIME_DIR", run},
+                 {"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
+                 {"LANG", "C.UTF-8"},
+                 {"TERM", "xterm-256color"},
+                 {"BANGER_DOCS_SCRIPT", stage_ / "script"}};
+  if (const auto scale = variable("BANGER_TEST_TIME_SCALE"); !scale.empty())
+    reader_.env["BANGER_TEST_TIME_SCALE"] = scale;
+  open_page("what scripts/quickstart runs last");
+  const command last{0, "build/bin/banger vm run --rm -- uname -a", {"...", "Linux ... GNU/Linux"}};
+  judge("scripts/quickstart", last, true, shell_->run(last.text));
+}
+
+void walk::open_page(const std::string& name) {
+  std::cout << "== " << name << std::endl;
+  reader_.become.clear();
+  if (apart_)
+    reader_.become = apart_->enter();
+  if (is_root_)
+    for (const auto& word : {std::string("setpriv"), "--reuid=" + uid_, "--regid=" + gid_,
+                             std::string("--clear-groups"), std::string("--")})
+      reader_.become.push_back(word);
+  shell_ = std::make_unique<shell>(reader_);
+}
+
+// The pages share HOME, VMs and PATH; shells and what needed root end with their page.
+void walk::close_page() {
+  if (shell_ && apart_)
+    shell_->run("banger daemon stop");
+  if (shell_)
+    if (auto path = lines_of(shell_->run("echo \"$PATH\"").output); path.size() == 1)
+      reader_.env["PATH"] = path.front();
+  shell_.reset();
+  for (const auto& helper : by_sudo_) {
+    helper->signal(SIGTERM);
+    helper->wait(test::milliseconds(15'000));
+  }
+  by_sudo_.clear();
+  apart_.reset();
+}
+
+void walk::go_apart() {
+  if (apart_)
+    return;
+  reader_.env["PATH"] = lines_of(shell_->run("echo \"$PATH\"").output).front();
+  apart_ = std::make_unique<apart>();
+  open_page("from here on apart from this host's network");
+}
+
+std::string walk::reason_to_pass(const block& b) const {
+  if (b.elsewhere)
+    return "elsewhere";
+  if (b.is_long && !is_long_)
+    return "long";
+  if (b.root && !is_root_)
+    return "needs root";
+  return {};
+}
+
+void walk::take(const std::string& name, const block& b) {
+  const auto at = [&](int line) { return name + ":" + std::to_string(line); };
+  if (b.lang == language::text)
+    return;
+  if (const auto why = reason_to_pass(b); !why.empty()) {
+    std::cout << at(b.line) << ": left out: " << why << std::endl;
+    ++tally_.left_out;
+    return;
+  }
+  if (b.lang == language::toml)
+    return judge(at(b.line), {0, "config.toml", {}}, false, check_toml(b));
+  if (b.root)
+    go_apart();
+  for (const auto& c : b.commands)
+    judge(at(c.line), c, !c.shown.empty() && !b.terminal, do_command(b, c));
+}
+
+answer walk::do_command(const block& b, const command& c) {
+  if (b.terminal)
+    return run_at_terminal(reader_, c.text, c.shown);
+  if (c.text.starts_with("sudo "))
+    return do_sudo(c.text.substr(5));
+  return shell_->run(c.text);
+}
+
+// The user's shell expands the words, since `$(id -u)` is the user's there; then root runs them.
+answer walk::do_sudo(const std::string& rest) {
+  if (!is_root_ || !apart_)
+    return {1, "a block with sudo has the mark root"};
+  const bool beside = rest.ends_with(" &");
+  auto words = apart_->enter();
+  for (auto& word : expand(*shell_, beside ? rest.substr(0, rest.size() - 2) : rest))
+    words.push_back(std::move(word));
+  words.insert(words.begin(), {"env", "-C", reader_.folder});
+  test::program p{words, {{"PATH", reader_.env.at("PATH")}}};
+  if (!beside) {
+    const auto end = test::run(p, {}, one_step);
+    return {end.status, end.out + end.err};
+  }
+  by_sudo_.push_back(std::make_unique<test::child>(p));
+  auto& helper = *by_sudo_.back();
+  const bool serves =
+      helper.until([&] { return helper.err().find("serving") != std::string::npos; }, one_step);
+  return {serves ? 0 : 1, helper.out() + helper.err()};
+}
+
+answer walk::check_toml(const block& b) {
+  const auto file = stage_ / "config.toml";
+  std::ofstream(file, std::ios::trunc) << b.body;
+  return shell_->run("banger --config " + file.string() + " config show");
+}
+
+void walk::judge(const std::string& where, const command& what, bool compare, const answer& got) {
+  ++tally_.run;
+  const bool good = got.status == 0 && (!compare || matches(what.shown, lines_of(got.output)));
+  std::cout << where << ": " << (good ? "ok: " : "FAILED: ") << what.text << std::endl;
+  if (good)
+    return;
+  ++tally_.failed;
+  std::cout << "  status " << got.status << ", output:\n" << got.output << "\n";
+  if (compare) {
+    std::cout << "  the page shows:\n";
+    for (const auto& line : what.shown)
+      std::cout << line << "\n";
+  }
+}
+
+void walk::go() {
+  settle_in();
+  for (const auto& [name, p] : pages_) {
+    if (p.blocks.empty())
+      continue;
+    close_page();
+    open_page(name);
+    for (const auto& b : p.blocks)
+      take(name, b);
+  }
+  if (shell_)
+    shell_->run("banger vm kill --all; banger vm prune -f");
+  close_page();
+}
+
+int walk::report() const {
+  std::cout << tally_.run << " commands run, " << tally_.failed << " failed; " << tally_.left_out
+            << " blocks left out, named above\n";
+  return tally_.failed == 0 ? 0 : 1;
+}
+
+} // namespace banger::docs

@@ -52,12 +52,13 @@ std::string read_info(const std::string& info, block& into) {
   return {};
 }
 
-// `$ ` begins a command, `> ` goes on with it; all else is what it prints.
+// `$ ` begins a command, `# ` one of root's, `> ` goes on with it; all else is what it prints.
 std::string read_console(const std::vector<std::string>& lines, block& into) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& text = lines[i];
-    if (text.starts_with("$ "))
-      into.commands.push_back({into.line + 1 + static_cast<int>(i), text.substr(2), {}});
+    const bool by_root = into.root && text.starts_with("# ");
+    if (text.starts_with("$ ") || by_root)
+      into.commands.push_back({into.line + 1 + static_cast<int>(i), text.substr(2), {}, by_root});
     else if (into.commands.empty())
       return "a console block begins with '$ '";
     else if (text.starts_with("> ") && into.commands.back().shown.empty())
@@ -78,7 +79,7 @@ void read_script(const std::vector<std::string>& lines, block& into) {
     if (goes_on || text.starts_with(" ") || text.starts_with("done"))
       into.commands.back().text += "\n" + text;
     else
-      into.commands.push_back({into.line + 1 + static_cast<int>(i), text, {}});
+      into.commands.push_back({into.line + 1 + static_cast<int>(i), text, {}, false});
     goes_on = text.ends_with("\\");
   }
 }
@@ -170,6 +171,23 @@ std::vector<std::string> lines_of(std::string_view output) {
     line.erase(line.find_last_not_of(" \r") + 1);
   while (!result.empty() && result.back().empty())
     result.pop_back();
+  return result;
+}
+
+std::vector<std::vector<std::string>> named_commands(std::string_view text) {
+  std::vector<std::vector<std::string>> result;
+  for (const std::string_view mark : {"`banger ", "`sudo banger "})
+    for (std::size_t at = 0; (at = text.find(mark, at)) != std::string_view::npos;) {
+      at += mark.size();
+      const auto end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz ", at);
+      auto words = words_of(std::string(text.substr(at, end - at)));
+      // A word that goes on with other characters is none of a command's.
+      if (end != std::string_view::npos && text[end] != '`' && text[end - 1] != ' ' &&
+          !words.empty())
+        words.pop_back();
+      if (!words.empty())
+        result.push_back(std::move(words));
+    }
   return result;
 }
 

@@ -14,8 +14,9 @@ enum class language { console, sh, toml, text };
 struct command {
   int line = 0; ///< of the page, from 1
   std::string text;
-  std::vector<std::string>
-      shown; ///< output, and in a terminal block also keys; empty: not compared
+  /// Output, and in a terminal block also keys. Empty: not compared.
+  std::vector<std::string> shown;
+  bool by_root = false; ///< its prompt is `# `
 };
 
 struct block {
@@ -38,6 +39,10 @@ bool matches(const std::vector<std::string>& shown, const std::vector<std::strin
 
 /// Without spaces and carriage returns at the ends of lines, and without empty lines at the end.
 std::vector<std::string> lines_of(std::string_view output);
+
+/// Commands that a text names in backticks, as their words: {"vm", "exec"} of "`banger vm exec
+/// VM`".
+std::vector<std::vector<std::string>> named_commands(std::string_view text);
 
 /// Targets of the links of a page to pages beside it, in order, each once.
 std::vector<std::string> linked_pages(std::string_view markdown);

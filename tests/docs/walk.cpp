@@ -78,7 +78,8 @@ void walk::settle_in() {
   if (const auto scale = variable("BANGER_TEST_TIME_SCALE"); !scale.empty())
     reader_.env["BANGER_TEST_TIME_SCALE"] = scale;
   open_page("what scripts/quickstart runs last");
-  const command last{0, "build/bin/banger vm run --rm -- uname -a", {"...", "Linux ... GNU/Linux"}};
+  const command last{
+      0, "build/bin/banger vm run --rm -- uname -a", {"...", "Linux ... GNU/Linux"}, false};
   judge("scripts/quickstart", last, true, shell_->run(last.text));
 }
 
@@ -96,6 +97,9 @@ void walk::open_page(const std::string& name) {
 
 // The pages share HOME, VMs and PATH; shells and what needed root end with their page.
 void walk::close_page() {
+  if (root_shell_)
+    root_shell_->run("banger daemon stop");
+  root_shell_.reset();
   if (shell_ && apart_)
     shell_->run("banger daemon stop");
   if (shell_)
@@ -123,8 +127,8 @@ std::string walk::reason_to_pass(const block& b) const {
     return "elsewhere";
   if (b.is_long && !is_long_)
     return "long";
-  if (b.root && !is_root_)
-    return "needs root";
+  if (b.root && (!is_root_ || ::access("/dev/net/tun", R_OK | W_OK) != 0))
+    return "needs root, and /dev/net/tun";
   return {};
 }
 
@@ -138,7 +142,7 @@ void walk::take(const std::string& name, const block& b) {
     return;
   }
   if (b.lang == language::toml)
-    return judge(at(b.line), {0, "config.toml", {}}, false, check_toml(b));
+    return judge(at(b.line), {0, "config.toml", {}, false}, false, check_toml(b));
   if (b.root)
     go_apart();
   for (const auto& c : b.commands)
@@ -146,6 +150,8 @@ void walk::take(const std::string& name, const block& b) {
 }
 
 answer walk::do_command(const block& b, const command& c) {
+  if (c.by_root)
+    return do_by_root(c.text);
   if (b.terminal)
     return run_at_terminal(reader_, c.text, c.shown);
   if (c.text.starts_with("sudo "))
@@ -157,9 +163,9 @@ answer walk::do_command(const block& b, const command& c) {
 answer walk::do_sudo(const std::string& rest) {
   if (!is_root_ || !apart_)
     return {1, "a block with sudo has the mark root"};
-  const bool beside = rest.ends_with(" &");
+  const bool beside = rest.starts_with("-b ");
   auto words = apart_->enter();
-  for (auto& word : expand(*shell_, beside ? rest.substr(0, rest.size() - 2) : rest))
+  for (auto& word : expand(*shell_, beside ? rest.substr(3) : rest))
     words.push_back(std::move(word));
   words.insert(words.begin(), {"env", "-C", reader_.folder});
   test::program p{words, {{"PATH", reader_.env.at("PATH")}}};
@@ -172,6 +178,48 @@ answer walk::do_sudo(const std::string& rest) {
   const bool serves =
       helper.until([&] { return helper.err().find("serving") != std::string::npos; }, one_step);
   return {serves ? 0 : 1, helper.out() + helper.err()};
+}
+
+// Root has a HOME of its own, with the kernel that the user's daemon fetched: here is no network.
+answer walk::do_by_root(const std::string& text) {
+  if (!root_shell_) {
+    const auto home = stage_ / "roothome", run = stage_ / "rootrun";
+    for (const auto& folder : {home / ".cache/banger", run})
+      fs::create_directories(folder);
+    for (const auto& folder : {home / ".cache/banger", run})
+      fs::permissions(folder, fs::perms::owner_all);
+    person root{apart_->enter(), reader_.env, reader_.folder};
+    root.env["HOME"] = home;
+    root.env["XDG_RUNTIME_DIR"] = run;
+    root.env["BANGER_DOCS_SCRIPT"] = stage_ / "rootscript";
+    root_shell_ = std::make_unique<shell>(root);
+    root_shell_->run("cp -r " + (stage_ / "home/.cache/banger/kernels").string() + " " +
+                     (home / ".cache/banger").string());
+  }
+  return root_shell_->run(text);
+}
+
+// In pages and in messages of the programs: a command that is not there helps nobody.
+void walk::check_named_commands() {
+  std::map<std::string, std::string> named; // a place where it is named
+  const auto collect = [&](const std::string& file) {
+    for (const auto& words : named_commands(read(source_ / file))) {
+      std::string text = "banger";
+      for (const auto& word : words)
+        text += " " + word;
+      named.emplace(text, file);
+    }
+  };
+  for (const auto& [name, p] : pages_)
+    collect(name);
+  for (const auto* part : {"messages", "actors", "cli", "privhelper", "guest", "scripts"})
+    for (const auto& entry : fs::recursive_directory_iterator(source_ / part))
+      if (entry.is_regular_file())
+        collect(fs::relative(entry.path(), source_));
+  for (const auto& [text, file] : named)
+    if (const auto got = shell_->run(text + " --help"); got.status != 0)
+      judge(file, {0, text + " --help", {}, false}, false, got);
+  std::cout << named.size() << " commands are named in pages and messages" << std::endl;
 }
 
 answer walk::check_toml(const block& b) {
@@ -205,8 +253,8 @@ void walk::go() {
     for (const auto& b : p.blocks)
       take(name, b);
   }
-  if (shell_)
-    shell_->run("banger vm kill --all; banger vm prune -f");
+  check_named_commands();
+  shell_->run("banger vm delete $(banger ps -a -q); banger daemon stop");
   close_page();
 }
 

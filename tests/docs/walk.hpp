@@ -32,6 +32,8 @@ private:
   std::string reason_to_pass(const block& b) const;
   answer do_command(const block& b, const command& c);
   answer do_sudo(const std::string& rest);
+  answer do_by_root(const std::string& text);
+  void check_named_commands();
   answer check_toml(const block& b);
   void judge(const std::string& where, const command& what, bool compare, const answer& got);
 
@@ -41,7 +43,7 @@ private:
   bool is_root_, is_long_;
   std::vector<std::pair<std::string, page>> pages_;
   std::unique_ptr<apart> apart_;
-  std::unique_ptr<shell> shell_;
+  std::unique_ptr<shell> shell_, root_shell_;
   std::vector<std::unique_ptr<test::child>> by_sudo_;
   tally tally_;
 };

@@ -59,6 +59,22 @@ TEST_CASE("a page shows the stable part of an output") {
   CHECK(lines_of("a  \r\n\nb\n\n") == lines{"a", "", "b"});
 }
 
+TEST_CASE("a command that is named in backticks is found, without its arguments") {
+  using names = std::vector<lines>;
+  CHECK(named_commands("`banger ps` `banger vm exec VM -- ls`, `sudo banger system install`") ==
+        names{{"ps"}, {"vm", "exec"}, {"system", "install"}});
+  CHECK(named_commands("\"`banger vm start \" + name") == names{{"vm", "start"}});
+  CHECK(named_commands("`banger vm-x` `banger --help` `bangerd ps`") == names{});
+}
+
+TEST_CASE("a line of root's has another prompt") {
+  const auto p = parse_page("```console root\n# id -u\n0\n$ true\n```\n");
+  REQUIRE(p.blocks.at(0).commands.size() == 2);
+  CHECK(p.blocks[0].commands[0].by_root);
+  CHECK(p.blocks[0].commands[0].shown == lines{"0"});
+  CHECK_FALSE(p.blocks[0].commands[1].by_root);
+}
+
 TEST_CASE("the order of pages is the order of the links") {
   CHECK(linked_pages("[a](a.md) [x](../x.md) [b](b.md#c) [a](a.md) [w](https://w)") ==
         lines{"a.md", "b.md"});

@@ -21,6 +21,29 @@ test::program in_folder(const person& p, std::vector<std::string> argv) {
   return {std::move(words), p.env, test::input::pipe};
 }
 
+bool answer_to(test::at_terminal& terminal, const std::string& line, std::string_view prompt) {
+  const auto end = line.find(prompt) + prompt.size();
+  if (!terminal.sees(line.substr(0, end), one_step))
+    return false;
+  terminal.type(line.substr(end) + "\r");
+  return terminal.sees(line.substr(end), one_step); // its echo
+}
+
+// One line of a page at a terminal: keys, or what is to be seen.
+bool follow(test::at_terminal& terminal, const std::string& line) {
+  constexpr std::string_view guest = "# ", question = "[y/N] ";
+  if (line == "...")
+    return true;
+  if (line.starts_with(guest))
+    return answer_to(terminal, line, guest);
+  if (line.find(question) != std::string::npos)
+    return answer_to(terminal, line, question);
+  if (line != "^C")
+    return terminal.sees(line, one_step);
+  terminal.type("\x03");
+  return true;
+}
+
 } // namespace
 
 shell::shell(const person& p)
@@ -59,27 +82,11 @@ std::vector<std::string> expand(shell& s, const std::string& rest) {
 answer run_at_terminal(const person& p, const std::string& command,
                        const std::vector<std::string>& shown) {
   test::at_terminal terminal(in_folder(p, {"bash", "--norc", "--noprofile", "-c", command}));
-  answer result;
-  for (const auto& line : shown) {
-    bool good = true;
-    if (line == "...")
-      continue;
-    if (line == "^C")
-      terminal.type("\x03");
-    else if (line == "~.")
-      terminal.type("~.");
-    else if (line.starts_with("# ")) {
-      good = terminal.sees("# ", one_step);
-      terminal.type(line.substr(2) + "\r");
-      good = good && terminal.sees(line.substr(2));
-    } else
-      good = terminal.sees(line, one_step);
-    if (!good)
+  for (const auto& line : shown)
+    if (!follow(terminal, line))
       return {-1, terminal.shown() + "\n(not seen: " + line + ")"};
-  }
-  result.status = terminal.wait(one_step);
-  result.output = terminal.shown();
-  return result;
+  const int status = terminal.wait(one_step);
+  return {status, terminal.shown()};
 }
 
 apart::apart()

@@ -39,8 +39,8 @@ private:
 /// Words of `rest` as the shell expands them.
 std::vector<std::string> expand(shell& s, const std::string& rest);
 
-/// Runs a command at a terminal. Of `shown`, `# TEXT` is typed at the prompt of a guest, `^C` and
-/// `~.` are typed, `...` is passed over, and all else must appear in this order.
+/// Runs a command at a terminal. Of `shown`, `# TEXT` is typed into a guest's shell, `^C` as it is,
+/// an answer after `[y/N] `; `...` is passed over, and all else must be seen in this order.
 answer run_at_terminal(const person& p, const std::string& command,
                        const std::vector<std::string>& shown);
 

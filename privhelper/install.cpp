@@ -68,8 +68,8 @@ tl::unexpected<failure> cannot_open(const std::string& name, int error) {
 } // namespace
 
 std::string to_toml(const install& i) {
-  return "# Only root may change it.\n[owner]\nuser = " +
-         quoted(i.user) + "\nuid = " + std::to_string(i.uid) + "\ngid = " + std::to_string(i.gid) +
+  return "# Only root may change it.\n[owner]\nuser = " + quoted(i.user) +
+         "\nuid = " + std::to_string(i.uid) + "\ngid = " + std::to_string(i.gid) +
          "\nhome = " + quoted(i.home.string()) + "\n\n[build]\nversion = " + quoted(i.version) +
          "\ncommit = " + quoted(i.commit) + "\nbuilt_at = " + stamp(i.built_at) +
          "\n\n[install]\ninstalled_at = " + stamp(i.installed_at) +

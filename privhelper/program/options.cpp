@@ -36,8 +36,7 @@ std::filesystem::path home_of(std::uint32_t owner) {
 std::string refuse_root(const std::string& text) {
   if (text != "0")
     return {};
-  return "the owner is not root: a daemon of root needs no helper; set network.mode = \"bridge\" in "
-         "root's config.toml";
+  return "a daemon of root needs no helper; set network.mode = \"bridge\" in root's config.toml";
 }
 
 expected<bounds> find_bounds(const words& told) {

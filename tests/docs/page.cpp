@@ -69,18 +69,30 @@ std::string read_console(const std::vector<std::string>& lines, block& into) {
   return into.commands.empty() ? "an empty console block" : "";
 }
 
+// The word that ends the here-document which a line begins; empty: it begins none.
+std::string here_end(const std::string& text) {
+  const auto at = text.find("<<'");
+  return at == std::string::npos ? "" : text.substr(at + 3, text.find('\'', at + 3) - at - 3);
+}
+
 // A line that is indented, or ends a loop, belongs to the command before it.
 void read_script(const std::vector<std::string>& lines, block& into) {
   bool goes_on = false;
+  std::string end;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& text = lines[i];
-    if (text.empty() || text.starts_with("#"))
+    if (end.empty() && (text.empty() || text.starts_with("#")))
       continue;
-    if (goes_on || text.starts_with(" ") || text.starts_with("done"))
+    const bool more = goes_on || !end.empty() || text.starts_with(" ") || text.starts_with("done");
+    if (more && !into.commands.empty())
       into.commands.back().text += "\n" + text;
     else
       into.commands.push_back({into.line + 1 + static_cast<int>(i), text, {}, false});
     goes_on = text.ends_with("\\");
+    if (end.empty())
+      end = here_end(text);
+    else if (text == end)
+      end.clear();
   }
 }
 

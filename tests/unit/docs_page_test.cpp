@@ -31,6 +31,14 @@ TEST_CASE("each line of a sh block is a command, with the lines that belong to i
   CHECK(commands[2].text == "g");
 }
 
+TEST_CASE("a here-document is part of its command") {
+  const auto p = parse_page("```sh\ncat > f <<'END'\n# a\n\nb\nEND\nc\n```\n");
+  const auto& commands = p.blocks.at(0).commands;
+  REQUIRE(commands.size() == 2);
+  CHECK(commands[0].text == "cat > f <<'END'\n# a\n\nb\nEND");
+  CHECK(commands[1].text == "c");
+}
+
 TEST_CASE("a fence that says nothing, or something else, is a mistake") {
   const auto wrong = [](const char* text) { return parse_page(text).mistakes.size() == 1; };
   CHECK(wrong("```\nls\n```\n"));

@@ -18,7 +18,7 @@ TEST_CASE("an installed banger runs a VM with its own daemon and its own agent",
   const auto got = run(p, {}, boot_time);
   INFO(got.err);
   CHECK(got.status == 0);
-  CHECK(got.out == "banger-init\n");
+  CHECK(got.out == "init\n");
   const auto daemon = fs::read_symlink("/proc/" + std::to_string(h.daemon_pid()) + "/exe");
   CHECK(daemon == usr / "bin/bangerd");
 }

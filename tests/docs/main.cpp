@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <sys/stat.h>
 
 int main(int argc, char** argv) {
   const char* stage = std::getenv("BANGER_TEST_STAGE");
@@ -11,6 +12,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: docs_test SOURCE, with the variables of tests/e2e/run\n";
     return 2;
   }
+  ::umask(022); // the user reads what is written here
   banger::docs::walk w(argv[1], stage);
   if (!w.read_pages())
     return 1;

@@ -15,8 +15,9 @@ constexpr milliseconds patience{600'000};
 constexpr char sentinel = '\x01';
 
 test::program in_folder(const person& p, std::vector<std::string> argv) {
-  std::vector<std::string> words{"env", "-C", p.folder};
-  words.insert(words.end(), p.become.begin(), p.become.end());
+  auto words = p.become;
+  for (const auto& word : {std::string("env"), std::string("-C"), p.folder})
+    words.push_back(word); // here, since a mount namespace is entered at its root
   words.insert(words.end(), argv.begin(), argv.end());
   return {std::move(words), p.env, test::input::pipe};
 }

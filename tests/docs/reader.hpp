@@ -16,6 +16,7 @@ inline constexpr test::milliseconds one_step{90'000};
 struct answer {
   int status = -1; ///< -1: it ran longer than the deadline
   std::string output;
+  test::milliseconds took{};
 };
 
 struct person {

@@ -80,7 +80,7 @@ void walk::settle_in() {
   open_page("what scripts/quickstart runs last");
   const command last{
       0, "build/bin/banger vm run --rm -- uname -a", {"...", "Linux ... GNU/Linux"}, false};
-  judge("scripts/quickstart", last, true, shell_->run(last.text));
+  judge("scripts/quickstart", last, true, time({}, last));
 }
 
 void walk::open_page(const std::string& name) {
@@ -146,7 +146,14 @@ void walk::take(const std::string& name, const block& b) {
   if (b.root)
     go_apart();
   for (const auto& c : b.commands)
-    judge(at(c.line), c, !c.shown.empty() && !b.terminal, do_command(b, c));
+    judge(at(c.line), c, !c.shown.empty() && !b.terminal, time(b, c));
+}
+
+answer walk::time(const block& b, const command& c) {
+  const auto begun = test::clock::now();
+  auto got = do_command(b, c);
+  got.took = std::chrono::duration_cast<test::milliseconds>(test::clock::now() - begun);
+  return got;
 }
 
 answer walk::do_command(const block& b, const command& c) {
@@ -165,9 +172,10 @@ answer walk::do_sudo(const std::string& rest) {
     return {1, "a block with sudo has the mark root"};
   const bool beside = rest.starts_with("-b ");
   auto words = apart_->enter();
+  for (const auto& word : {std::string("env"), std::string("-C"), reader_.folder})
+    words.push_back(word);
   for (auto& word : expand(*shell_, beside ? rest.substr(3) : rest))
     words.push_back(std::move(word));
-  words.insert(words.begin(), {"env", "-C", reader_.folder});
   test::program p{words, {{"PATH", reader_.env.at("PATH")}}};
   if (!beside) {
     const auto end = test::run(p, {}, one_step);
@@ -231,7 +239,8 @@ answer walk::check_toml(const block& b) {
 void walk::judge(const std::string& where, const command& what, bool compare, const answer& got) {
   ++tally_.run;
   const bool good = got.status == 0 && (!compare || matches(what.shown, lines_of(got.output)));
-  std::cout << where << ": " << (good ? "ok: " : "FAILED: ") << what.text << std::endl;
+  std::cout << where << ": " << (good ? "ok: " : "FAILED: ") << what.text << " ("
+            << got.took.count() << " ms)" << std::endl;
   if (good)
     return;
   ++tally_.failed;
@@ -254,7 +263,11 @@ void walk::go() {
       take(name, b);
   }
   check_named_commands();
-  shell_->run("banger vm delete $(banger ps -a -q); banger daemon stop");
+}
+
+walk::~walk() {
+  if (shell_)
+    shell_->run("banger vm delete $(banger ps -a -q); banger daemon stop");
   close_page();
 }
 

@@ -13,6 +13,10 @@ class walk {
 public:
   /// `source`: the checkout with the pages. `stage`: a folder to work in, which need not be there.
   walk(std::filesystem::path source, std::filesystem::path stage);
+  walk(const walk&) = delete;
+  walk& operator=(const walk&) = delete;
+  /// Ends the VMs and the daemon.
+  ~walk();
   /// False if a page has a mistake; then nothing is run.
   bool read_pages();
   void go();
@@ -30,6 +34,7 @@ private:
   void go_apart();
   void take(const std::string& name, const block& b);
   std::string reason_to_pass(const block& b) const;
+  answer time(const block& b, const command& c);
   answer do_command(const block& b, const command& c);
   answer do_sudo(const std::string& rest);
   answer do_by_root(const std::string& text);

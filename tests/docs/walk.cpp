@@ -26,9 +26,9 @@ std::string variable(const char* name) {
 
 } // namespace
 
-walk::walk(fs::path source, fs::path stage)
-    : source_(std::move(source)), stage_(std::move(stage)), uid_(variable("BANGER_TEST_UID")),
-      gid_(variable("BANGER_TEST_GID")), is_root_(::getuid() == 0),
+walk::walk(fs::path source, fs::path stage, fs::path home)
+    : source_(std::move(source)), stage_(std::move(stage)), home_(std::move(home)),
+      uid_(variable("BANGER_TEST_UID")), gid_(variable("BANGER_TEST_GID")),
       is_long_(variable("BANGER_TEST_LONG") == "1") {}
 
 // README first, then the pages as docs/README.md links them. A page that it does not link is a
@@ -58,18 +58,18 @@ bool walk::read_pages() {
 // A checkout as scripts/quickstart leaves it, of which only the programs are there, and a fresh
 // HOME.
 void walk::settle_in() {
-  const auto checkout = stage_ / "banger", home = stage_ / "home", run = stage_ / "run";
-  for (const auto& folder : {checkout / "build", home, run})
+  const auto checkout = stage_ / "banger", run = stage_ / "run";
+  for (const auto& folder : {checkout / "build", run})
     fs::create_directories(folder);
   fs::create_symlink(variable("BANGER_TEST_BIN"), checkout / "build/bin");
-  for (const auto& folder : {home, run, checkout}) {
+  for (const auto& folder : {run, checkout}) {
     fs::permissions(folder, fs::perms::owner_all);
-    if (is_root_ && ::chown(folder.c_str(), static_cast<uid_t>(std::stoul(uid_)),
-                            static_cast<gid_t>(std::stoul(gid_))) != 0)
+    if (::chown(folder.c_str(), static_cast<uid_t>(std::stoul(uid_)),
+                static_cast<gid_t>(std::stoul(gid_))) != 0)
       throw std::runtime_error("cannot give away " + folder.string());
   }
   reader_.folder = checkout;
-  reader_.env = {{"HOME", home},
+  reader_.env = {{"HOME", home_},
                  {"XDG_RUNTIME_DIR", run},
                  {"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
                  {"LANG", "C.UTF-8"},
@@ -88,10 +88,9 @@ void walk::open_page(const std::string& name) {
   reader_.become.clear();
   if (apart_)
     reader_.become = apart_->enter();
-  if (is_root_)
-    for (const auto& word : {std::string("setpriv"), "--reuid=" + uid_, "--regid=" + gid_,
-                             std::string("--clear-groups"), std::string("--")})
-      reader_.become.push_back(word);
+  for (const auto& word : {std::string("setpriv"), "--reuid=" + uid_, "--regid=" + gid_,
+                           std::string("--clear-groups"), std::string("--")})
+    reader_.become.push_back(word);
   shell_ = std::make_unique<shell>(reader_);
 }
 
@@ -127,8 +126,8 @@ std::string walk::reason_to_pass(const block& b) const {
     return "elsewhere";
   if (b.is_long && !is_long_)
     return "long";
-  if (b.root && (!is_root_ || ::access("/dev/net/tun", R_OK | W_OK) != 0))
-    return "needs root, and /dev/net/tun";
+  if (b.root && ::access("/dev/net/tun", R_OK | W_OK) != 0)
+    return "needs /dev/net/tun";
   return {};
 }
 
@@ -168,7 +167,7 @@ answer walk::do_command(const block& b, const command& c) {
 
 // The user's shell expands the words, since `$(id -u)` is the user's there; then root runs them.
 answer walk::do_sudo(const std::string& rest) {
-  if (!is_root_ || !apart_)
+  if (!apart_)
     return {1, "a block with sudo has the mark root"};
   const bool beside = rest.starts_with("-b ");
   auto words = apart_->enter();
@@ -201,7 +200,7 @@ answer walk::do_by_root(const std::string& text) {
     root.env["XDG_RUNTIME_DIR"] = run;
     root.env["BANGER_DOCS_SCRIPT"] = stage_ / "rootscript";
     root_shell_ = std::make_unique<shell>(root);
-    root_shell_->run("cp -r " + (stage_ / "home/.cache/banger/kernels").string() + " " +
+    root_shell_->run("cp -r " + (home_ / ".cache/banger/kernels").string() + " " +
                      (home / ".cache/banger").string());
   }
   return root_shell_->run(text);

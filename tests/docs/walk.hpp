@@ -12,7 +12,8 @@ namespace banger::docs {
 class walk {
 public:
   /// `source`: the checkout with the pages. `stage`: a folder to work in, which need not be there.
-  walk(std::filesystem::path source, std::filesystem::path stage);
+  /// `home`: the user's, as the list of users has it, since ssh looks there.
+  walk(std::filesystem::path source, std::filesystem::path stage, std::filesystem::path home);
   walk(const walk&) = delete;
   walk& operator=(const walk&) = delete;
   /// Ends the VMs and the daemon.
@@ -42,10 +43,10 @@ private:
   answer check_toml(const block& b);
   void judge(const std::string& where, const command& what, bool compare, const answer& got);
 
-  std::filesystem::path source_, stage_;
+  std::filesystem::path source_, stage_, home_;
   person reader_;
   std::string uid_, gid_;
-  bool is_root_, is_long_;
+  bool is_long_;
   std::vector<std::pair<std::string, page>> pages_;
   std::unique_ptr<apart> apart_;
   std::unique_ptr<shell> shell_, root_shell_;

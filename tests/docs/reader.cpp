@@ -93,7 +93,8 @@ answer run_at_terminal(const person& p, const std::string& command,
 apart::apart()
     : anchor_({{"unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
                 "mount -t tmpfs -o mode=755 run /run && ip link set lo up && "
-                "ip link add up0 type dummy && ip link set up0 up && "
+                "ip link add up0 type veth peer name up1 && ip link set up1 up && ip link set up0 "
+                "up && "
                 "ip address add 192.0.2.2/24 dev up0 && ip route add default via 192.0.2.1 && "
                 "echo ready && exec sleep infinity"},
                {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}}}) {

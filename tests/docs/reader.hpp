@@ -45,7 +45,8 @@ std::vector<std::string> expand(shell& s, const std::string& rest);
 answer run_at_terminal(const person& p, const std::string& command,
                        const std::vector<std::string>& shown);
 
-/// Network and mount namespaces in which /run is empty and a cable to nowhere has the default route.
+/// Network and mount namespaces in which /run is empty and a cable to nowhere has the default
+/// route.
 class apart {
 public:
   apart();

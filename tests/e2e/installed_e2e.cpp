@@ -9,7 +9,7 @@ namespace fs = std::filesystem;
 TEST_CASE("an installed banger runs a VM with its own daemon and its own agent", "[vm][user]") {
   const auto usr = bin("banger").parent_path().parent_path() / "usr";
   if (!fs::exists(usr))
-    return skip("this build has no manual pages: nothing was installed");
+    return skip("the build is not whole, so nothing was installed");
   home h;
   program p;
   p.argv = {usr / "bin/banger", "vm", "run", "--rm", "--image", "tiny", "--", "cat",

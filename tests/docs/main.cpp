@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   }
   const auto* user = ::getpwuid(static_cast<uid_t>(std::stoul(uid)));
   if (::getuid() != 0 || user == nullptr) {
-    std::cout << "SKIPPED: needs root, who makes a user with a HOME that nobody has used\n";
+    std::cout << "SKIPPED: needs root, to make a user with a fresh HOME\n";
     return 0;
   }
   ::umask(022); // the user reads what is written here

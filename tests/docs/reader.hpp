@@ -1,5 +1,4 @@
-// The reader of a page at work: a shell of an ordinary user, which goes on from command to command,
-// and `sudo`, where root runs the test.
+// Shells and terminals in which the commands of a page run.
 #pragma once
 
 #include "tests/support/process.hpp"

@@ -206,7 +206,7 @@ answer walk::do_by_root(const std::string& text) {
   return root_shell_->run(text);
 }
 
-// In pages and in messages of the programs: a command that is not there helps nobody.
+// No page and no message of a program names a command that does not exist.
 void walk::check_named_commands() {
   std::map<std::string, std::string> named; // a place where it is named
   const auto collect = [&](const std::string& file) {

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* by_flag = "name the owner on the command line";
 constexpr std::size_t largest = std::size_t{64} * 1024;
 
 std::string stamp(std::chrono::sys_seconds when) {
@@ -46,7 +47,7 @@ expected<struct stat> look_at(const unique_fd& fd, mode_t type, const std::strin
   };
   if ((info.st_mode & S_IFMT) != type)
     return refuse("it is not what it should be: a file in a folder",
-                  "run `banger system install` again");
+                  std::string("remove it, and ") + by_flag);
   if (info.st_uid != trusted)
     return refuse("it belongs to user " + std::to_string(info.st_uid), "chown root " + name);
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -56,19 +57,19 @@ expected<struct stat> look_at(const unique_fd& fd, mode_t type, const std::strin
 
 tl::unexpected<failure> cannot_open(const std::string& name, int error) {
   if (error == ENOENT)
-    return fail(errc::not_found, "cannot read " + name, "it is not there: banger is not installed",
-                "run `sudo banger system install`");
+    return fail(errc::not_found, "cannot read " + name, "it is not there",
+                std::string(by_flag) + ": --owner-uid UID");
   if (error == ELOOP || error == ENOTDIR)
     return fail(errc::unauthorized, "will not trust " + name, "it is a link, or below a file",
-                "run `banger system install` again");
+                std::string("remove it, and ") + by_flag);
   return fail_errno("cannot read " + name, error);
 }
 
 } // namespace
 
 std::string to_toml(const install& i) {
-  return "# Written by `banger system install`. Only root may change it.\n[owner]\nuser = " +
-         quoted(i.user) + "\nuid = " + std::to_string(i.uid) + "\ngid = " + std::to_string(i.gid) +
+  return "# Only root may change it.\n[owner]\nuser = " + quoted(i.user) +
+         "\nuid = " + std::to_string(i.uid) + "\ngid = " + std::to_string(i.gid) +
          "\nhome = " + quoted(i.home.string()) + "\n\n[build]\nversion = " + quoted(i.version) +
          "\ncommit = " + quoted(i.commit) + "\nbuilt_at = " + stamp(i.built_at) +
          "\n\n[install]\ninstalled_at = " + stamp(i.installed_at) +

@@ -1,5 +1,5 @@
-// /etc/banger/install.toml: for whom banger was installed. Written by `banger system install`, read
-// by the root helper when it starts. No CAF.
+// /etc/banger/install.toml: for whom banger was installed. The root helper reads it when
+// it starts without --owner-uid. No CAF.
 //
 //   [owner]
 //   user = "alice"

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint32_t nobody = 65534, most_id = 0xfffffffe; // -1 means "as it is" to the kernel
-constexpr const char* anew = "correct it, or run `banger system install` again";
+constexpr const char* anew = "correct it, or remove the file and use --owner-uid";
 
 using verdict = tl::expected<void, std::string>; // why it is wrong
 

@@ -32,6 +32,13 @@ std::filesystem::path home_of(std::uint32_t owner) {
   return entry == nullptr ? std::filesystem::path("/nonexistent") : entry->pw_dir;
 }
 
+// A daemon of root does the helper's work in its own process.
+std::string refuse_root(const std::string& text) {
+  if (text != "0")
+    return {};
+  return "a daemon of root needs no helper; set network.mode = \"bridge\" in root's config.toml";
+}
+
 expected<bounds> find_bounds(const words& told) {
   bounds b;
   b.host = limits_of_host();
@@ -64,6 +71,7 @@ options parse_options(int argc, char** argv) {
   app.add_option("--role", told.role, "network, machine, or both (two processes)")
       ->check(CLI::IsMember({"network", "machine", "both"}));
   app.add_option("--owner-uid", told.owner, "The owner, in place of install.toml's")
+      ->check(refuse_root)
       ->check(CLI::Range(1U, 0xfffffffeU));
   app.add_option("--socket-dir", o.socket_dir, "Folder of the sockets; root's, closed to writing")
       ->capture_default_str();

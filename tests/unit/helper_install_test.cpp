@@ -142,6 +142,7 @@ TEST_CASE("only a file that nobody but root can change is believed") {
     return read ? "read" : std::string(to_string(read.error().code));
   };
   CHECK(outcome(me) == "not_found");
+  CHECK(load_install(file, me).error().remedy.find("--owner-uid") != std::string::npos);
   test::put(file, good);
   fs::permissions(file, fs::perms(0644));
   fs::permissions(folder, fs::perms(0755));

@@ -17,7 +17,7 @@ expected<void> refuse(std::string what, std::string why, std::string remedy) {
 struct command_words {
   std::vector<std::string> env;
   std::string cwd, escape;
-  bool interactive = false, tty = false;
+  bool interactive = false, tty = false, no_stdin = false;
 
   void offer(page& verb) {
     verb.list("--env", env, "NAME=value, or NAME for the value it has here; may be repeated")
@@ -31,10 +31,12 @@ struct command_words {
   }
   void offer_terminal(page& verb) {
     verb.flag("-t,--tty", tty, "give the command a terminal, the one that we have here");
-    verb.flag("-i,--interactive", interactive, "no effect: standard input is always passed on");
+    verb.flag("-i,--interactive", interactive, "no effect: standard input is passed on without it");
+    verb.flag("-n,--no-stdin", no_stdin,
+              "leave standard input alone: the command's is /dev/null, as with `ssh -n`");
   }
 
-  bool any() const { return !env.empty() || !cwd.empty() || !escape.empty() || tty; }
+  bool any() const { return !env.empty() || !cwd.empty() || !escape.empty() || tty || no_stdin; }
 
   /// `argv` may be empty: a login shell.
   expected<messages::exec_request> check(std::vector<std::string> argv,
@@ -42,6 +44,12 @@ struct command_words {
     messages::exec_request request;
     request.argv = std::move(argv);
     request.tty = tty || request.argv.empty();
+    request.has_stdin = !no_stdin;
+    if (no_stdin && request.tty)
+      return fail(errc::bad_request, "--no-stdin: a terminal session needs standard input", {},
+                  request.argv.empty() ? "add a command after --" : "leave -t or -n away");
+    if (no_stdin && interactive)
+      return fail(errc::bad_request, "--no-stdin and --interactive contradict each other");
     for (const auto& word : env) {
       auto value = env_value(word, around);
       if (!value)
@@ -103,7 +111,7 @@ expected<void> check_run(const split_words& split, const command_words& what, bo
     return refuse("--detach takes no command", "nobody would be there for its output",
                   "run it afterwards, with `banger vm exec VM -- COMMAND`");
   if (what.any())
-    return refuse("--detach excludes --tty, --env, --cwd and --escape",
+    return refuse("--detach excludes --tty, --no-stdin, --env, --cwd and --escape",
                   "they belong to a command, and there is none",
                   "give them to `banger vm exec` or `banger vm shell` afterwards");
   return {};

@@ -4,6 +4,9 @@
 #include "cli/help.hpp"
 #include "cli/page.hpp"
 #include "cli/sizing_words.hpp"
+#include "cli/suggest.hpp"
+
+#include <algorithm>
 
 namespace banger::cli {
 
@@ -117,19 +120,43 @@ expected<void> check_run(const split_words& split, const command_words& what, bo
   return {};
 }
 
-tl::unexpected<failure> no_workspaces(const std::string& path) {
-  return fail(errc::bad_request, "cannot take the folder '" + path + "' along",
-              "workspaces are not there yet",
-              "put a command after --, or send files through stdin: "
-              "`tar c . | banger vm run --rm -- sh -c 'tar x && ls'`");
+// Not a command, but what it could be run on.
+bool is_path(const std::string& word) {
+  return word.starts_with('.') || word.find('/') != std::string::npos;
 }
 
-expected<void> check_exec(const split_words& split, const std::string& ref,
-                          const std::vector<std::string>& more) {
-  if (!more.empty())
-    return refuse("unexpected word '" + more.front() + "' after the VM",
-                  "the command comes after --",
-                  "write `banger vm exec " + ref + " -- " + more.front() + "`");
+expected<void> no_workspaces(const std::string& path) {
+  return refuse("cannot take the folder '" + path + "' along", "workspaces are not there yet",
+                "put a command after --, or send files through stdin: "
+                "`tar c . | banger vm run --rm -- sh -c 'tar x && ls'`");
+}
+
+// The same words, with `--` where the command begins.
+std::string corrected(const std::string& verb, std::vector<std::string> words, std::size_t at) {
+  words.insert(words.begin() + static_cast<std::ptrdiff_t>(at), "--");
+  return "`banger " + verb + " " + shell_line(words) + "`";
+}
+
+// A word that is none of the verb's `places`, in front of any --: it begins the command, and the
+// flags that follow it are the command's.
+expected<void> check_dashes(const page& verb, const std::string& name, std::size_t places,
+                            const split_words& split) {
+  const auto at = word_at(places, split.flags, verb.facts().flags);
+  if (!at || std::any_of(split.flags.begin(),
+                         split.flags.begin() + static_cast<std::ptrdiff_t>(*at), asks_help))
+    return {};
+  const auto& word = split.flags[*at];
+  if (places == 0 && is_path(word) && (split.has_command || *at + 1 == split.flags.size()))
+    return no_workspaces(word);
+  const auto where = places == 0 ? "" : " after the VM";
+  if (split.has_command)
+    return refuse("unexpected word '" + word + "'" + where, "the command comes after --",
+                  "leave it away, or move it behind --");
+  return refuse("unexpected word '" + word + "'" + where, "the command comes after --",
+                "write " + corrected(name, split.flags, *at));
+}
+
+expected<void> check_exec(const split_words& split, const std::string& ref) {
   if (split.command.empty())
     return refuse("a command is required", "`banger vm shell " + ref + "` opens a shell",
                   "add it after --, as in `banger vm exec " + ref + " -- uname -a`");
@@ -148,7 +175,6 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   run_options run;
   bool remove = false;
   std::string wait;
-  std::vector<std::string> paths;
   verb.flag("--rm", remove, "delete the VM when the command has ended, whatever its status");
   verb.flag("-d,--detach", run.detach, "run nothing; print the name of the VM, and leave it");
   what.offer_terminal(verb);
@@ -158,10 +184,9 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   what.offer(verb);
   verb.flag("--timing", run.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", run.quiet, "no progress, no reminder");
-  verb.list("path", paths, "")->group("");
+  if (auto ok = check_dashes(verb, "vm run", 0, split); !ok)
+    return tl::unexpected(ok.error());
   return read(verb, split.flags, [&]() -> expected<command> {
-    if (!paths.empty())
-      return no_workspaces(paths.front());
     auto request = sizing.check(around);
     if (!request)
       return tl::unexpected(request.error());
@@ -182,13 +207,13 @@ expected<command> parse_exec(const std::vector<std::string>& words, const surrou
             help::exec_examples);
   command_words what;
   std::string ref;
-  std::vector<std::string> more;
   verb.text("VM", ref, "name, id, or the beginning of either")->required();
-  verb.list("more", more, "")->group("");
   what.offer_terminal(verb);
   what.offer(verb);
+  if (auto ok = check_dashes(verb, "vm exec", 1, split); !ok)
+    return tl::unexpected(ok.error());
   return read(verb, split.flags, [&]() -> expected<command> {
-    if (auto ok = check_exec(split, ref, more); !ok)
+    if (auto ok = check_exec(split, ref); !ok)
       return tl::unexpected(ok.error());
     exec_options options;
     if (auto ok = what.put(split.command, around, options.request, options.escape); !ok)
@@ -209,6 +234,9 @@ expected<command> parse_shell(const std::vector<std::string>& words, const surro
   verb.text("VM", ref, "name, id, or the beginning of either")->required();
   what.offer(verb);
   verb.flag("-q,--quiet", options.quiet, "no reminder that the VM is still running");
+  if (const auto at = word_at(1, split.flags, verb.facts().flags); at && !split.has_command)
+    return fail(errc::bad_request, "a shell takes no command", "",
+                "write " + corrected("vm exec -t", split.flags, *at));
   return read(verb, split.flags, [&]() -> expected<command> {
     if (split.has_command)
       return fail(errc::bad_request, "a shell takes no command", "",

@@ -30,6 +30,7 @@ std::string duration(std::uint64_t micros);                   ///< "850 us", "12
 std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ago"
 
 std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);
+std::string id_lines(const std::vector<messages::vm_view>& vms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 /// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
 std::string spec_line(const messages::create_request& vm);

@@ -10,6 +10,7 @@
 #include "actors/vms/recall.hpp"
 #include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
+#include "messages/config/report.hpp"
 #include "messages/transport/transport.hpp"
 
 #include <csignal>
@@ -127,6 +128,7 @@ messages::daemon_status describe_daemon(const folders& where, const back_ends& f
 struct ground {
   folders where;
   config::settings settings;
+  config::report report; ///< of what our starter wanted, before the file is heeded
   unique_fd state_lock;
   back_ends found;
   std::optional<store::database> database;
@@ -139,6 +141,8 @@ expected<ground> prepare(options& o) {
   ground g;
   if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
     return tl::unexpected(ok.error());
+  if (const auto wanted = find_folders())
+    g.report = config::present(*wanted);
   auto settings = read_config(o);
   if (!settings)
     return tl::unexpected(settings.error());
@@ -189,6 +193,7 @@ struct house {
   std::unique_ptr<privileged::own_helper>
       own_helper;                        ///< where this process is root, and no helper is there
   std::unique_ptr<dns::responder> names; ///< none where there is no bridge, or its port is taken
+  std::string no_names;                  ///< why there are none although there should be
   events::events_actor events;
   operations::operations_actor operations;
   vm::machine_room room;
@@ -204,6 +209,29 @@ events::events_actor tell_events(house& h, caf::actor_system& system) {
                }});
 }
 
+void put_report(const config::report& now, const folders& where) {
+  if (auto ok = config::write_report(now, where); !ok)
+    log::failed({}, "report_not_written", ok.error());
+}
+
+void not_named(house& h, const failure& why) {
+  log::failed({}, "names_not_served", why);
+  h.no_names = describe(why);
+}
+
+// Before the first client comes; from then on in the reactor's thread only.
+network::names_trouble report_on_names(house& h, const ground& g) {
+  auto report = g.report;
+  report.names = h.no_names;
+  put_report(report, g.where);
+  return [&loop = h.loop, report, where = g.where](const std::string& why) {
+    loop.post([report, where, why]() mutable {
+      report.names = why;
+      put_report(report, where);
+    });
+  };
+}
+
 // Never fatal: VMs are reached by their addresses, too.
 void serve_names_of_vms(house& h, const ground& g) {
   if (!g.connected->attended)
@@ -214,17 +242,21 @@ void serve_names_of_vms(house& h, const ground& g) {
   if (auto names = dns::serve_names(h.loop, options))
     h.names = std::move(*names);
   else
-    log::failed({}, "names_not_served", names.error());
+    not_named(h, names.error());
 }
 
-network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
+network::network_actor connect_network(house& h, const ground& g, network::names_trouble trouble,
+                                       caf::actor_system& system) {
   if (!g.connected->attended)
     return {};
+  auto names = name_service_of(h.names.get());
+  names.why_not = h.no_names;
+  names.trouble = std::move(trouble);
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,
                                  line_of(*g.connected, system, g.where.runtime, h.own_helper),
                                  [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-                                 name_service_of(h.names.get()), g.connected->known});
+                                 std::move(names), g.connected->known});
 }
 
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
@@ -240,6 +272,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
       [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   serve_names_of_vms(h, g);
+  auto trouble = report_on_names(h, g);
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),
@@ -247,7 +280,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             h.streams.get(),
             &h.workers,
             &h.clerks,
-            connect_network(h, g, system)};
+            connect_network(h, g, std::move(trouble), system)};
   return {};
 }
 
@@ -377,6 +410,7 @@ int serve(options o, const unique_fd& signals) {
   log::info({}, "left");
   { const auto closing = std::move(*server); }
   close_sockets(h);
+  config::remove_report(g->where);
   part_from_network(h.room.network, system);
   g->state_lock.reset();
   std::fflush(nullptr);

@@ -62,7 +62,7 @@ TEST_CASE("the exit code of the command is the exit code of banger", "[both][vm]
 
 TEST_CASE("stdout and stderr of the command stay apart", "[vm]") {
   home h;
-  const auto r = h.banger({"vm", "run", "--rm", "--image", "tiny", "--", "sh", "-c",
+  const auto r = h.banger({"vm", "run", "-q", "--rm", "--image", "tiny", "--", "sh", "-c",
                            "echo out; echo err >&2; exit 42"});
   CHECK(r.status == 42);
   CHECK(r.out == "out\n");

@@ -173,6 +173,8 @@ TEST_CASE_METHOD(bridged, "a VM whose name nobody answers for is told so, until 
     CHECK(attach("otter")->obstacles == words{"its name is not known: " + why});
     CHECK(troubles == words{why});
     CHECK(set_nat("otter", true)->obstacles == words{"a wall", "its name is not known: " + why});
+    caf::anon_send_exit(root_helper, caf::exit_reason::kill);
+    scheduler.run();
     start_helper();
     attach("heron");
     CHECK(troubles == words{why, ""});

@@ -77,6 +77,7 @@ std::string plain(std::string_view text) {
 
 std::vector<std::string> plain_lines(std::string_view text) {
   std::vector<std::string> lines;
+  text = text.substr(0, text.find_last_not_of('\n') + 1);
   for (;;) {
     const auto end = text.find('\n');
     lines.push_back(plain(text.substr(0, end)));
@@ -88,9 +89,9 @@ std::vector<std::string> plain_lines(std::string_view text) {
 
 std::string error_line(const failure& f, bool colour) {
   auto first = f;
-  first.why = f.why.substr(0, f.why.find('\n'));
-  auto text = (colour ? "\x1b[31mbanger:\x1b[0m " : "banger: ") + plain(describe(first)) + "\n";
   const auto lines = plain_lines(f.why);
+  first.why = lines.front();
+  auto text = (colour ? "\x1b[31mbanger:\x1b[0m " : "banger: ") + plain(describe(first)) + "\n";
   for (std::size_t i = 1; i < lines.size(); ++i)
     text += "  " + lines[i] + "\n";
   return text;

@@ -22,7 +22,7 @@ std::string table(const std::vector<row>& rows);
 /// Control characters and what is not ASCII become '?': a guest's or daemon's words must not move
 /// a terminal's cursor.
 std::string plain(std::string_view text);
-/// Each line of it.
+/// Each line of it, the empty ones at its end left out; one at least.
 std::vector<std::string> plain_lines(std::string_view text);
 
 /// "banger: WHAT: WHY; REMEDY (op-xxxxxx)\n"; the prefix red if `colour`. Further lines of WHY, as

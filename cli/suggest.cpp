@@ -97,11 +97,21 @@ std::vector<known_command> known_in(const verb_group& in) {
   return known;
 }
 
-bool takes_value(std::string_view word, const std::vector<flag_facts>& flags) {
-  return std::any_of(flags.begin(), flags.end(), [&](const flag_facts& flag) {
-    return !flag.word && !flag.value.empty() &&
-           std::find(flag.names.begin(), flag.names.end(), word) != flag.names.end();
+const flag_facts* find_flag(std::string_view name, const std::vector<flag_facts>& flags) {
+  const auto at = std::find_if(flags.begin(), flags.end(), [&](const flag_facts& flag) {
+    return !flag.word && std::find(flag.names.begin(), flag.names.end(), name) != flag.names.end();
   });
+  return at == flags.end() ? nullptr : &*at;
+}
+
+// How many words a flag takes in all; 0: it is not known.
+std::size_t words_of_flag(std::string_view word, const std::vector<flag_facts>& flags) {
+  const bool is_long = word.starts_with("--");
+  const auto name = is_long ? word.substr(0, word.find('=')) : word.substr(0, 2);
+  const auto* flag = find_flag(name, flags);
+  if (flag == nullptr)
+    return 0;
+  return !flag->value.empty() && name.size() == word.size() ? 2 : 1;
 }
 
 bool is_plain(char c) {
@@ -161,11 +171,14 @@ std::string shell_line(const std::vector<std::string>& words) {
 
 std::optional<std::size_t> word_at(std::size_t at, const std::vector<std::string>& words,
                                    const std::vector<flag_facts>& flags) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i].size() > 1 && words[i].starts_with("-"))
-      i += takes_value(words[i], flags) ? 1 : 0;
-    else if (at-- == 0)
+  for (std::size_t i = 0; i < words.size();) {
+    const bool is_flag = words[i].size() > 1 && words[i].starts_with("-");
+    if (!is_flag && at-- == 0)
       return i;
+    const auto taken = is_flag ? words_of_flag(words[i], flags) : 1;
+    if (taken == 0)
+      return std::nullopt;
+    i += taken;
   }
   return std::nullopt;
 }

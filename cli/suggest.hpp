@@ -22,7 +22,7 @@ std::string meant_flag(std::string_view word, const std::vector<flag_facts>& fla
 std::string shell_line(const std::vector<std::string>& words);
 
 /// The word that stands at place `at` among the words that are neither flags nor their values: its
-/// index in `words`, nothing if there are fewer.
+/// index in `words`. Nothing if there are fewer, or after a flag that is not known.
 std::optional<std::size_t> word_at(std::size_t at, const std::vector<std::string>& words,
                                    const std::vector<flag_facts>& flags);
 

@@ -104,7 +104,7 @@ TEST_CASE("timing sums our own stages apart") {
 
 TEST_CASE("an error is one line that moves no cursor") {
   const failure f{errc::not_found, "no VM is called 'a\x1b[2Jb'", "why\n", "do this", "op-abc123"};
-  CHECK(error_line(f, false) == "banger: no VM is called 'a?[2Jb': why?; do this (op-abc123)\n");
+  CHECK(error_line(f, false) == "banger: no VM is called 'a?[2Jb': why; do this (op-abc123)\n");
   CHECK_THAT(error_line(f, true), Catch::StartsWith("\x1b[31mbanger:\x1b[0m no VM"));
 }
 

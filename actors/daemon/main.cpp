@@ -3,6 +3,7 @@
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
 #include "actors/daemon/options.hpp"
+#include "actors/daemon/start_report.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/image/images.hpp"
 #include "actors/io/line_feed.hpp"
@@ -10,7 +11,6 @@
 #include "actors/vms/recall.hpp"
 #include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
-#include "messages/config/report.hpp"
 #include "messages/transport/transport.hpp"
 
 #include <csignal>
@@ -107,23 +107,6 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-messages::daemon_status describe_daemon(const folders& where, const back_ends& found,
-                                        const config::settings& settings) {
-  const auto& build = this_build();
-  messages::daemon_status s;
-  s.pid = static_cast<std::uint32_t>(::getpid());
-  s.protocol = protocol_version;
-  s.version = build.version;
-  s.commit = build.commit;
-  s.hypervisor = found.hypervisor;
-  s.root_disk = found.root_disk;
-  s.confinement = found.confinement;
-  s.state_folder = where.state.string();
-  s.runtime_folder = where.runtime.string();
-  s.config_file = settings.file.string();
-  return s;
-}
-
 // What has to be there before the first actor; each part may say no.
 struct ground {
   folders where;
@@ -209,29 +192,6 @@ events::events_actor tell_events(house& h, caf::actor_system& system) {
                }});
 }
 
-void put_report(const config::report& now, const folders& where) {
-  if (auto ok = config::write_report(now, where); !ok)
-    log::failed({}, "report_not_written", ok.error());
-}
-
-void not_named(house& h, const failure& why) {
-  log::failed({}, "names_not_served", why);
-  h.no_names = describe(why);
-}
-
-// Before the first client comes; from then on in the reactor's thread only.
-network::names_trouble report_on_names(house& h, const ground& g) {
-  auto report = g.report;
-  report.names = h.no_names;
-  put_report(report, g.where);
-  return [&loop = h.loop, report, where = g.where](const std::string& why) {
-    loop.post([report, where, why]() mutable {
-      report.names = why;
-      put_report(report, where);
-    });
-  };
-}
-
 // Never fatal: VMs are reached by their addresses, too.
 void serve_names_of_vms(house& h, const ground& g) {
   if (!g.connected->attended)
@@ -239,10 +199,13 @@ void serve_names_of_vms(house& h, const ground& g) {
   dns::responder_options options;
   options.port =
       static_cast<std::uint16_t>(g.settings.network.dns_port.value_or(config::builtin_dns_port));
-  if (auto names = dns::serve_names(h.loop, options))
+  auto names = dns::serve_names(h.loop, options);
+  if (names) {
     h.names = std::move(*names);
-  else
-    not_named(h, names.error());
+    return;
+  }
+  log::failed({}, "names_not_served", names.error());
+  h.no_names = describe(names.error());
 }
 
 network::network_actor connect_network(house& h, const ground& g, network::names_trouble trouble,
@@ -272,7 +235,9 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
       [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   serve_names_of_vms(h, g);
-  auto trouble = report_on_names(h, g);
+  auto report = g.report;
+  report.names = h.no_names;
+  auto trouble = keep_report(h.loop, g.where, std::move(report));
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),

@@ -36,10 +36,9 @@ messages::daemon_status describe_daemon(const folders& where, const back_ends& f
 network::names_trouble keep_report(io::reactor& loop, const folders& where, config::report now) {
   put(now, where);
   return [&loop, where, now = std::move(now)](const std::string& why) {
-    loop.post([where, now, why]() mutable {
-      now.names = why;
-      put(now, where);
-    });
+    auto changed = now;
+    changed.names = why;
+    loop.post([where, changed] { put(changed, where); });
   };
 }
 

@@ -123,11 +123,15 @@ completion complete_first(completion c, const verb_group& g, bool after_help) {
   }
   if (root)
     for (const auto& other : groups())
-      if (!other.name.empty() && !other.hidden)
+      if (!other.name.empty())
         offer(c, other.name, other.brief);
   for (const auto& v : g.verbs)
     if (!v.hidden)
       offer(c, v.name, v.brief);
+  if (root)
+    for (const auto& v : vm_verbs())
+      if (!v.at_root.empty())
+        offer(c, v.at_root, v.brief);
   if (root && !after_help)
     offer(c, "help", "the page of a command");
   return c;
@@ -155,6 +159,7 @@ completion complete(const std::vector<std::string>& words, const surroundings& a
   const bool help = !before.empty() && before.front() == "help";
   if (help)
     drop(1);
+  before = in_full(std::move(before));
   const auto* in = &groups().front();
   if (!before.empty() && !before.front().empty())
     if (const auto* named = find_group(before.front()); named != nullptr) {

@@ -2,12 +2,14 @@
 #include "cli/print.hpp"
 #include "cli/session.hpp"
 #include "cli/verbs.hpp"
+#include "messages/config/report.hpp"
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <poll.h>
 #include <unistd.h>
+#include <utility>
 
 namespace banger::cli {
 
@@ -24,7 +26,18 @@ void await_room(int fd) {
 expected<void> context::reach() {
   if (!daemon)
     daemon = std::make_unique<client>();
-  return reach_daemon(where, *daemon);
+  auto ok = reach_daemon(where, *daemon);
+  if (ok)
+    compare_settings();
+  return ok;
+}
+
+void context::compare_settings() {
+  const auto theirs = config::read_report(where, daemon->daemon().pid);
+  if (std::exchange(compared, true) || !theirs)
+    return;
+  if (const auto text = config::differences(*theirs, config::present(where)); !text.empty())
+    note(plain(text) + "\n");
 }
 
 int context::report(const failure& f) const {

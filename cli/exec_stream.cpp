@@ -186,6 +186,7 @@ expected<void> exec_stream::take(const received& frame) {
   case frame_type::ack:
     return frame.head.stream == stream_id::in ? in_.take_ack(frame.head.offset, link_)
                                               : out_of_order("it acknowledges its own output");
+  case frame_type::taken: return in_.take_count(frame.head.offset);
   case frame_type::exited: return take_exited(frame.payload);
   case frame_type::failed: return take_failed(frame.payload);
   default: return out_of_order("a frame came that has no place here");
@@ -197,6 +198,7 @@ expected<void> exec_stream::take(const received& frame) {
 expected<void> exec_stream::take_opened() {
   opened_ = true;
   losses_ = 0;
+  in_.begin();
   if (terminal_ == nullptr || leaving_)
     return {};
   if (auto ok = terminal_->raw.enter(); !ok)
@@ -238,6 +240,7 @@ expected<void> exec_stream::take_exited(std::string_view payload) {
   case guest::exit_kind::not_found: end_ = outcome{ending::not_found, body->value}; break;
   case guest::exit_kind::not_runnable: end_ = outcome{ending::not_runnable, body->value}; break;
   }
+  end_->unread = in_.settle();
   return {};
 }
 
@@ -325,9 +328,12 @@ void exec_stream::leave(const outcome& how) {
 }
 
 int exec_stream::patience() const {
-  if (!leaving_)
+  auto until = wants_input() ? in_.wake_at() : std::nullopt;
+  if (leaving_)
+    until = leave_by_;
+  if (!until)
     return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(leave_by_ - clock::now());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 

@@ -29,6 +29,7 @@ enum class ending {
 struct outcome {
   ending how = ending::exited;
   std::uint32_t value = 0;
+  std::uint64_t unread = 0; ///< typed bytes that went to a command that did not read them
 };
 
 /// Descriptors that the stream works with; it closes none of them. -1: not there.

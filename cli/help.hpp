@@ -189,11 +189,21 @@ inline constexpr std::string_view exec_examples =
   $ banger vm exec box -- cat /proc/loadavg
   $ banger vm exec box --env LANG=C --cwd /tmp -- sh -c 'pwd; env'
   $ banger vm exec box -- tar c /root > root.tar
-  $ banger vm exec -it box -- vi /root/note
+  $ banger vm exec -it box -- top
+  $ while read -r name; do banger vm exec box -n -- mkdir -p "$name"; done < names
 The command is run as it is, without a shell. Ctrl-C goes to the command; three within a second
 give up on it. With -t every key goes to the command, and `~.` after a newline leaves. Exit code:
 the command's own (128+N if signal N ended it), 125 our own failure, 126 not runnable, 127 not
 found.
+Standard input goes to the command, also that of a script's loop: -n leaves it to the next round.
+Without -n, lines that the command does not read are left as well, but for what a terminal gave,
+and what lies more than 64 KiB into a pipe.
+)";
+
+inline constexpr std::string_view list_examples =
+    R"(Examples:
+  $ banger vm list
+  $ banger vm delete $(banger vm list -q)
 )";
 
 inline constexpr std::string_view shell_examples =
@@ -218,8 +228,9 @@ inline constexpr std::string_view set_examples =
     R"(Examples:
   $ banger vm stop box && banger vm set box --vcpu 2 --memory 2G && banger vm start box
   $ banger vm set box --disk-size 20G       a disk only grows
-  $ banger vm set box --autostart           also while it runs
-Sizes and network belong to a machine that runs: stop the VM to change them.
+  $ banger vm set box --autostart           while it runs, or not
+Autostart changes at any time, the NAT of a VM on the bridge too. CPUs, memory, disk, and the NAT of
+a VM in user mode change only while it is stopped.
 )";
 
 inline constexpr std::string_view rename_examples =

@@ -134,10 +134,20 @@ std::string see_also(const std::string& but) {
   std::string text = ".SH SEE ALSO\n";
   for (const auto& g : groups()) {
     const auto name = dashed(landing_page(g).facts.name);
-    if (name != but && !g.hidden)
+    if (name != but)
       text += ".BR " + escaped(name) + " (1),\n";
   }
   return text + ".BR banger.toml (5)\n";
+}
+
+std::string short_section() {
+  std::string text = ".SH SHORT COMMANDS\nThe same as \\fBbanger vm\\fR and a command, with its "
+                     "flags; see\n.BR banger\\-vm (1).\n";
+  for (const auto& v : vm_verbs())
+    if (!v.at_root.empty())
+      text += ".TP\n\\fBbanger " + escaped(v.at_root) + "\\fR\n" + "vm " + escaped(v.name) + ": " +
+              folded(v.brief) + "\n";
+  return text;
 }
 
 std::string group_page(const verb_group& g, const surroundings& around) {
@@ -154,7 +164,7 @@ std::string group_page(const verb_group& g, const surroundings& around) {
   }
   if (g.name.empty())
     for (const auto& other : groups())
-      if (!other.name.empty() && !other.hidden)
+      if (!other.name.empty())
         text += "\\fBbanger " + escaped(other.name) + "\\fR \\fICOMMAND\\fR\n";
   text += ".fi\n.SH DESCRIPTION\n" + prose(g.intro) + ".PP\n" + prose(g.outro);
   if (!page.flags.empty()) {
@@ -167,6 +177,8 @@ std::string group_page(const verb_group& g, const surroundings& around) {
     if (!v.hidden)
       text += verb_section(describe_verb(v, around)) +
               (v.also.empty() ? "" : ".PP\nAlso: \\fB" + escaped(v.also) + "\\fR.\n");
+  if (g.name.empty())
+    text += short_section();
   return text + see_also(name);
 }
 

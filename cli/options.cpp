@@ -3,8 +3,8 @@
 #include "cli/help.hpp"
 #include "cli/options_reads.hpp"
 #include "cli/page.hpp"
+#include "cli/suggest.hpp"
 #include "cli/table.hpp"
-#include "messages/base/nearest.hpp"
 
 #include <array>
 #include <filesystem>
@@ -138,18 +138,9 @@ constexpr std::array config_list = {
 
 tl::unexpected<failure> unknown_command(std::string_view word, const verb_group& in) {
   const auto page = "banger" + (in.name.empty() ? "" : " " + std::string(in.name));
-  std::vector<std::string_view> known;
-  for (const auto& v : in.verbs)
-    known.insert(known.end(), {v.name, v.also});
-  if (in.name.empty())
-    for (const auto& g : groups())
-      known.push_back(g.name);
-  std::erase(known, "");
-  const auto meant = nearest(word, known);
+  const auto meant = meant_command(word, in);
   return fail(errc::bad_request, "unknown command '" + std::string(word) + "' for '" + page + "'",
-              "",
-              meant.empty() ? "see `" + page + " --help`"
-                            : "did you mean `" + page + " " + std::string(meant) + "`?");
+              "", meant.empty() ? "see `" + page + " --help`" : "did you mean `" + meant + "`?");
 }
 
 expected<command> parse_in(const verb_group& in, const std::vector<std::string>& words,
@@ -172,8 +163,9 @@ std::span<const verb_entry> debug_verbs() { return debug_list; }
 std::span<const verb_entry> daemon_verbs() { return daemon_list; }
 std::span<const verb_entry> config_verbs() { return config_list; }
 
-expected<command> parse(const std::vector<std::string>& words, const surroundings& around) {
+expected<command> parse(const std::vector<std::string>& given, const surroundings& around) {
   const auto& root = groups().front();
+  const auto words = in_full(given);
   if (words.empty())
     return landing_page(root);
   const std::vector<std::string> rest(words.begin() + 1, words.end());

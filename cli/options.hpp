@@ -56,7 +56,7 @@ struct touch_options {
 };
 
 struct list_options {
-  bool json = false;
+  bool quiet = false, json = false;
 };
 
 struct show_options {

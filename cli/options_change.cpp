@@ -68,7 +68,7 @@ expected<messages::set_request> check(const set_words& given, const surroundings
 } // namespace
 
 expected<command> parse_set(const std::vector<std::string>& words, const surroundings& around) {
-  page verb("vm set", "VM... [FLAGS]", "Change what VMs are made of, for their next start.",
+  page verb("vm set", "VM... [FLAGS]", "Change CPUs, memory, disk, network or autostart of VMs.",
             help::set_examples);
   set_options options;
   set_words given;

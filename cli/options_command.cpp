@@ -4,6 +4,9 @@
 #include "cli/help.hpp"
 #include "cli/page.hpp"
 #include "cli/sizing_words.hpp"
+#include "cli/suggest.hpp"
+
+#include <algorithm>
 
 namespace banger::cli {
 
@@ -17,7 +20,7 @@ expected<void> refuse(std::string what, std::string why, std::string remedy) {
 struct command_words {
   std::vector<std::string> env;
   std::string cwd, escape;
-  bool interactive = false, tty = false;
+  bool interactive = false, tty = false, no_stdin = false;
 
   void offer(page& verb) {
     verb.list("--env", env, "NAME=value, or NAME for the value it has here; may be repeated")
@@ -31,10 +34,12 @@ struct command_words {
   }
   void offer_terminal(page& verb) {
     verb.flag("-t,--tty", tty, "give the command a terminal, the one that we have here");
-    verb.flag("-i,--interactive", interactive, "no effect: standard input is always passed on");
+    verb.flag("-i,--interactive", interactive, "no effect: standard input is passed on without it");
+    verb.flag("-n,--no-stdin", no_stdin,
+              "leave standard input alone: the command's is /dev/null, as with `ssh -n`");
   }
 
-  bool any() const { return !env.empty() || !cwd.empty() || !escape.empty() || tty; }
+  bool any() const { return !env.empty() || !cwd.empty() || !escape.empty() || tty || no_stdin; }
 
   /// `argv` may be empty: a login shell.
   expected<messages::exec_request> check(std::vector<std::string> argv,
@@ -42,6 +47,12 @@ struct command_words {
     messages::exec_request request;
     request.argv = std::move(argv);
     request.tty = tty || request.argv.empty();
+    request.has_stdin = !no_stdin;
+    if (no_stdin && request.tty)
+      return fail(errc::bad_request, "--no-stdin: a terminal session needs standard input", {},
+                  request.argv.empty() ? "add a command after --" : "leave -t or -n away");
+    if (no_stdin && interactive)
+      return fail(errc::bad_request, "--no-stdin and --interactive contradict each other");
     for (const auto& word : env) {
       auto value = env_value(word, around);
       if (!value)
@@ -103,25 +114,49 @@ expected<void> check_run(const split_words& split, const command_words& what, bo
     return refuse("--detach takes no command", "nobody would be there for its output",
                   "run it afterwards, with `banger vm exec VM -- COMMAND`");
   if (what.any())
-    return refuse("--detach excludes --tty, --env, --cwd and --escape",
+    return refuse("--detach excludes --tty, --no-stdin, --env, --cwd and --escape",
                   "they belong to a command, and there is none",
                   "give them to `banger vm exec` or `banger vm shell` afterwards");
   return {};
 }
 
-tl::unexpected<failure> no_workspaces(const std::string& path) {
-  return fail(errc::bad_request, "cannot take the folder '" + path + "' along",
-              "workspaces are not there yet",
-              "put a command after --, or send files through stdin: "
-              "`tar c . | banger vm run --rm -- sh -c 'tar x && ls'`");
+// Not a command, but what it could be run on.
+bool is_path(const std::string& word) {
+  return word.starts_with('.') || word.find('/') != std::string::npos;
 }
 
-expected<void> check_exec(const split_words& split, const std::string& ref,
-                          const std::vector<std::string>& more) {
-  if (!more.empty())
-    return refuse("unexpected word '" + more.front() + "' after the VM",
-                  "the command comes after --",
-                  "write `banger vm exec " + ref + " -- " + more.front() + "`");
+expected<void> no_workspaces(const std::string& path) {
+  return refuse("cannot take the folder '" + path + "' along", "workspaces are not there yet",
+                "put a command after --, or send files through stdin: "
+                "`tar c . | banger vm run --rm -- sh -c 'tar x && ls'`");
+}
+
+// The same words, with `--` where the command begins.
+std::string corrected(const std::string& verb, std::vector<std::string> words, std::size_t at) {
+  words.insert(words.begin() + static_cast<std::ptrdiff_t>(at), "--");
+  return "`banger " + verb + " " + shell_line(words) + "`";
+}
+
+// A word that is none of the verb's `places`, in front of any --: it begins the command, and the
+// flags that follow it are the command's.
+expected<void> check_dashes(const page& verb, const std::string& name, std::size_t places,
+                            const split_words& split) {
+  const auto at = word_at(places, split.flags, verb.facts().flags);
+  if (!at || std::any_of(split.flags.begin(),
+                         split.flags.begin() + static_cast<std::ptrdiff_t>(*at), asks_help))
+    return {};
+  const auto& word = split.flags[*at];
+  if (places == 0 && is_path(word) && (split.has_command || *at + 1 == split.flags.size()))
+    return no_workspaces(word);
+  const auto where = places == 0 ? "" : " after the VM";
+  if (split.has_command)
+    return refuse("unexpected word '" + word + "'" + where, "the command comes after --",
+                  "leave it away, or move it behind --");
+  return refuse("unexpected word '" + word + "'" + where, "the command comes after --",
+                "write " + corrected(name, split.flags, *at));
+}
+
+expected<void> check_exec(const split_words& split, const std::string& ref) {
   if (split.command.empty())
     return refuse("a command is required", "`banger vm shell " + ref + "` opens a shell",
                   "add it after --, as in `banger vm exec " + ref + " -- uname -a`");
@@ -140,7 +175,6 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   run_options run;
   bool remove = false;
   std::string wait;
-  std::vector<std::string> paths;
   verb.flag("--rm", remove, "delete the VM when the command has ended, whatever its status");
   verb.flag("-d,--detach", run.detach, "run nothing; print the name of the VM, and leave it");
   what.offer_terminal(verb);
@@ -150,10 +184,9 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   what.offer(verb);
   verb.flag("--timing", run.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", run.quiet, "no progress, no reminder");
-  verb.list("path", paths, "")->group("");
+  if (auto ok = check_dashes(verb, "vm run", 0, split); !ok)
+    return tl::unexpected(ok.error());
   return read(verb, split.flags, [&]() -> expected<command> {
-    if (!paths.empty())
-      return no_workspaces(paths.front());
     auto request = sizing.check(around);
     if (!request)
       return tl::unexpected(request.error());
@@ -174,13 +207,13 @@ expected<command> parse_exec(const std::vector<std::string>& words, const surrou
             help::exec_examples);
   command_words what;
   std::string ref;
-  std::vector<std::string> more;
   verb.text("VM", ref, "name, id, or the beginning of either")->required();
-  verb.list("more", more, "")->group("");
   what.offer_terminal(verb);
   what.offer(verb);
+  if (auto ok = check_dashes(verb, "vm exec", 1, split); !ok)
+    return tl::unexpected(ok.error());
   return read(verb, split.flags, [&]() -> expected<command> {
-    if (auto ok = check_exec(split, ref, more); !ok)
+    if (auto ok = check_exec(split, ref); !ok)
       return tl::unexpected(ok.error());
     exec_options options;
     if (auto ok = what.put(split.command, around, options.request, options.escape); !ok)
@@ -201,6 +234,9 @@ expected<command> parse_shell(const std::vector<std::string>& words, const surro
   verb.text("VM", ref, "name, id, or the beginning of either")->required();
   what.offer(verb);
   verb.flag("-q,--quiet", options.quiet, "no reminder that the VM is still running");
+  if (const auto at = word_at(1, split.flags, verb.facts().flags); at && !split.has_command)
+    return fail(errc::bad_request, "a shell takes no command", "",
+                "write " + corrected("vm exec -t", split.flags, *at));
   return read(verb, split.flags, [&]() -> expected<command> {
     if (split.has_command)
       return fail(errc::bad_request, "a shell takes no command", "",

@@ -11,6 +11,13 @@ constexpr const char* several = "name, id, or the beginning of either";
 
 } // namespace
 
+expected<void> ids_or_json(bool quiet, bool json) {
+  if (!quiet || !json)
+    return {};
+  return fail(errc::bad_request, "--quiet and --json exclude each other",
+              "one prints ids, the other everything");
+}
+
 expected<command> parse_ps(const std::vector<std::string>& words, const surroundings&) {
   page verb("ps", "[-a] [--latest] [-q] [--json]", "The VMs that run, the oldest first.",
             help::ps_examples);
@@ -20,9 +27,8 @@ expected<command> parse_ps(const std::vector<std::string>& words, const surround
   verb.flag("-q,--quiet", options.quiet, "only ids, one a line");
   verb.flag("--json", options.json, "as a JSON array");
   return read(verb, words, [&]() -> expected<command> {
-    if (options.quiet && options.json)
-      return fail(errc::bad_request, "--quiet and --json exclude each other",
-                  "one prints ids, the other everything");
+    if (auto ok = ids_or_json(options.quiet, options.json); !ok)
+      return tl::unexpected(ok.error());
     return options;
   });
 }

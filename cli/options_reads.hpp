@@ -5,6 +5,9 @@
 
 namespace banger::cli {
 
+/// Refuses `-q` beside `--json`.
+expected<void> ids_or_json(bool quiet, bool json);
+
 expected<command> parse_ps(const std::vector<std::string>& words, const surroundings& around);
 expected<command> parse_stats(const std::vector<std::string>& words, const surroundings& around);
 expected<command> parse_ports(const std::vector<std::string>& words, const surroundings& around);

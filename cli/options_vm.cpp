@@ -3,8 +3,10 @@
 #include "cli/options_reads.hpp"
 #include "cli/page.hpp"
 #include "cli/sizing_words.hpp"
+#include "cli/suggest.hpp"
 #include "cli/table.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace banger::cli {
@@ -24,6 +26,17 @@ struct wait_word {
   bool any() const { return text != "none"; }
 };
 
+// `vm create box`: other tools take the name so.
+expected<void> check_no_word(const page& verb, std::vector<std::string> words) {
+  const auto at = word_at(0, words, verb.facts().flags);
+  if (!at || std::any_of(words.begin(), words.end(), asks_help))
+    return {};
+  const auto word = words[*at];
+  words.insert(words.begin() + static_cast<std::ptrdiff_t>(*at), "--name");
+  return fail(errc::bad_request, "unexpected word '" + word + "'", "a VM is named with --name",
+              "write `banger vm create " + shell_line(words) + "`");
+}
+
 expected<command> parse_create(const std::vector<std::string>& words, const surroundings& around) {
   page verb("vm create", "[FLAGS]", "Make a VM, boot it, and print its name.",
             help::create_examples);
@@ -39,6 +52,8 @@ expected<command> parse_create(const std::vector<std::string>& words, const surr
   verb.flag("--timing", create.timing, "print what each step took");
   verb.flag("-q,--quiet", create.quiet, "no progress");
   verb.flag("--json", create.json, "print the VM as JSON instead of its name");
+  if (auto ok = check_no_word(verb, words); !ok)
+    return tl::unexpected(ok.error());
   return read(verb, words, [&]() -> expected<command> {
     auto request = sizing.check(around);
     if (!request)
@@ -96,10 +111,15 @@ expected<command> parse_kill(const std::vector<std::string>& words, const surrou
 }
 
 expected<command> parse_list(const std::vector<std::string>& words) {
-  page verb("vm list", "[--json]", "All VMs, the oldest first.", "");
+  page verb("vm list", "[-q] [--json]", "All VMs, the oldest first.", help::list_examples);
   list_options options;
+  verb.flag("-q,--quiet", options.quiet, "only ids, one a line, as `banger ps -q`");
   verb.flag("--json", options.json, "as a JSON array");
-  return read(verb, words, [&]() -> expected<command> { return options; });
+  return read(verb, words, [&]() -> expected<command> {
+    if (auto ok = ids_or_json(options.quiet, options.json); !ok)
+      return tl::unexpected(ok.error());
+    return options;
+  });
 }
 
 expected<command> parse_show(const std::vector<std::string>& words) {
@@ -122,10 +142,12 @@ using words_of = const std::vector<std::string>&;
 
 constexpr std::array vm_list = {
     verb_entry{"run", "", "make a VM and run a command, or a shell; without --rm the VM stays",
-               parse_run},
+               parse_run, vm_kind::any, false, "run"},
     verb_entry{"create", "", "make and boot a VM that stays; prints its name", parse_create},
-    verb_entry{"exec", "", "run a command in a running VM", parse_exec, vm_kind::running},
-    verb_entry{"shell", "", "open a shell in a running VM", parse_shell, vm_kind::running},
+    verb_entry{"exec", "", "run a command in a running VM", parse_exec, vm_kind::running, false,
+               "exec"},
+    verb_entry{"shell", "", "open a shell in a running VM", parse_shell, vm_kind::running, false,
+               "shell"},
     verb_entry{
         "start", "", "boot a stopped VM",
         [](words_of w, const surroundings&) { return parse_verb("start", "Boot stopped VMs.", w); },
@@ -138,18 +160,20 @@ constexpr std::array vm_list = {
                [](words_of w, const surroundings&) {
                  return parse_verb("stop", "Shut running VMs down in order. Their disks stay.", w);
                },
-               vm_kind::running},
+               vm_kind::running, false, "stop"},
     verb_entry{"kill", "", "end a VM at once, when stop hangs; its disks stay", parse_kill,
                vm_kind::running},
     verb_entry{"delete", "rm", "stop a VM and remove its disks, for good",
                [](words_of w, const surroundings&) {
                  return parse_verb("delete", "Stop VMs and remove their disks, for good.", w);
-               }},
+               },
+               vm_kind::any, false, "rm"},
     verb_entry{"set", "", "change CPUs, memory, disk, network, autostart", parse_set},
     verb_entry{"rename", "", "give a VM another name", parse_rename},
     verb_entry{"touch", "", "count a VM as in use", parse_touch},
-    verb_entry{"list", "ls", "all VMs; --json for programs",
-               [](words_of w, const surroundings&) { return parse_list(w); }},
+    verb_entry{"list", "ls", "all VMs; -q their ids, --json for programs",
+               [](words_of w, const surroundings&) { return parse_list(w); }, vm_kind::any, false,
+               "ls"},
     verb_entry{"show", "", "everything about one VM; --json for programs",
                [](words_of w, const surroundings&) { return parse_show(w); }},
     verb_entry{"logs", "", "the console of a VM; -f follows",

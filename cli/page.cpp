@@ -1,5 +1,7 @@
 #include "cli/page.hpp"
 
+#include "cli/suggest.hpp"
+
 #include <algorithm>
 #include <memory>
 
@@ -112,9 +114,18 @@ expected<void> page::parse(const std::vector<std::string>& words) {
   try {
     app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::ParseError& e) {
-    return fail(errc::bad_request, complaint(app_, e), "", "see `" + name_ + " --help`");
+    return fail(errc::bad_request, complaint(app_, e), "", remedy(e));
   }
   return {};
+}
+
+std::string page::remedy(const CLI::ParseError& e) const {
+  const auto see = "see `" + name_ + " --help`";
+  if (e.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError))
+    return see;
+  const auto rest = app_.remaining();
+  const auto meant = rest.empty() ? std::string() : meant_flag(rest.front(), facts().flags);
+  return meant.empty() ? see : "did you mean " + meant + "? " + see;
 }
 
 help_page page::help() const { return {app_.help(), facts()}; }

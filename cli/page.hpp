@@ -38,9 +38,10 @@ public:
   expected<void> parse(const std::vector<std::string>& words);
   bool wants_help() const { return wants_help_; }
   help_page help() const;
+  page_facts facts() const;
 
 private:
-  page_facts facts() const;
+  std::string remedy(const CLI::ParseError& e) const;
 
   std::string name_, usage_, about_, examples_;
   CLI::App app_;

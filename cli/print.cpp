@@ -75,8 +75,26 @@ std::string plain(std::string_view text) {
   return safe;
 }
 
+std::vector<std::string> plain_lines(std::string_view text) {
+  std::vector<std::string> lines;
+  text = text.substr(0, text.find_last_not_of('\n') + 1);
+  for (;;) {
+    const auto end = text.find('\n');
+    lines.push_back(plain(text.substr(0, end)));
+    if (end == std::string_view::npos)
+      return lines;
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string error_line(const failure& f, bool colour) {
-  return (colour ? "\x1b[31mbanger:\x1b[0m " : "banger: ") + plain(describe(f)) + "\n";
+  auto first = f;
+  const auto lines = plain_lines(f.why);
+  first.why = lines.front();
+  auto text = (colour ? "\x1b[31mbanger:\x1b[0m " : "banger: ") + plain(describe(first)) + "\n";
+  for (std::size_t i = 1; i < lines.size(); ++i)
+    text += "  " + lines[i] + "\n";
+  return text;
 }
 
 std::string duration(std::uint64_t micros) {
@@ -136,8 +154,10 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
       {"kernel", or_dash(vm.kernel)},
       {"folder", or_dash(vm.folder)},
       {"start retries", std::to_string(vm.start_retries)},
-      {"last error", or_dash(vm.last_error)},
   };
+  const auto error = plain_lines(or_dash(vm.last_error));
+  for (std::size_t i = 0; i < error.size(); ++i)
+    rows.push_back({i == 0 ? "last error" : "", error[i]});
   auto text = table(rows);
   if (!vm.last_start.empty())
     text += "\nlast start\n" + timing_table(vm.last_start);
@@ -153,8 +173,9 @@ std::string spec_line(const create_request& vm) {
          " MiB | " + short_size(vm.disk_bytes) + " disk | " + plain(vm.image) + "\n";
 }
 
-std::string status_page(const daemon_status& daemon, std::string_view config_note) {
-  return table({
+std::string status_page(const daemon_status& daemon, std::string_view config_note,
+                        const std::string& no_names) {
+  std::vector<row> rows = {
       {"pid", std::to_string(daemon.pid)},
       {"version", daemon.version + " (commit " + daemon.commit + ")"},
       {"protocol", std::to_string(daemon.protocol)},
@@ -172,7 +193,10 @@ std::string status_page(const daemon_status& daemon, std::string_view config_not
       {"config", or_dash(daemon.config_file) + std::string(config_note)},
       {"idle exit",
        daemon.idle_exit_ms == 0 ? "never" : "after " + duration(daemon.idle_exit_ms * 1000)},
-  });
+  };
+  if (!no_names.empty())
+    rows.push_back({"names", "NAME.vm is not known: " + no_names});
+  return table(rows);
 }
 
 std::string image_table(const std::vector<image_view>& images, std::uint64_t now_ms) {

@@ -22,21 +22,27 @@ std::string table(const std::vector<row>& rows);
 /// Control characters and what is not ASCII become '?': a guest's or daemon's words must not move
 /// a terminal's cursor.
 std::string plain(std::string_view text);
+/// Each line of it, the empty ones at its end left out; one at least.
+std::vector<std::string> plain_lines(std::string_view text);
 
-/// "banger: WHAT: WHY; REMEDY (op-xxxxxx)\n"; the prefix red if `colour`.
+/// "banger: WHAT: WHY; REMEDY (op-xxxxxx)\n"; the prefix red if `colour`. Further lines of WHY, as
+/// those of a guest's console, come after it, indented.
 std::string error_line(const failure& f, bool colour);
 
 std::string duration(std::uint64_t micros);                   ///< "850 us", "12.3 ms", "4.56 s"
 std::string age(std::uint64_t then_ms, std::uint64_t now_ms); ///< "3 minutes ago"
 
 std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t now_ms);
+std::string id_lines(const std::vector<messages::vm_view>& vms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 /// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
 /// "note: ..." for a VM that is slower than it could be; else empty.
 std::string notice_line(const messages::vm_view& vm);
 std::string spec_line(const messages::create_request& vm);
-/// `config_note` follows the name of the daemon's configuration file.
-std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);
+/// `config_note` follows the name of the daemon's configuration file; `no_names`: why NAME.vm is
+/// not answered for.
+std::string status_page(const messages::daemon_status& daemon, std::string_view config_note,
+                        const std::string& no_names = {});
 std::string image_table(const std::vector<messages::image_view>& images, std::uint64_t now_ms);
 std::string operations_table(const std::vector<messages::operation_view>& all,
                              std::uint64_t now_ms);
@@ -56,7 +62,8 @@ std::string version_page(const build_info& build);
 std::string vms_json(const std::vector<messages::vm_view>& vms);
 std::string vm_json(const messages::vm_view& vm);
 std::string vm_json(const messages::vm_detail& vm);
-std::string status_json(const messages::daemon_status& daemon, bool config_is_stale);
+std::string status_json(const messages::daemon_status& daemon, bool config_is_stale,
+                        const std::string& no_names = {});
 std::string images_json(const std::vector<messages::image_view>& images);
 std::string operations_json(const std::vector<messages::operation_view>& all);
 /// `one_line`: without line breaks inside, for programs that read one sample after the other.

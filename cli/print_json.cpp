@@ -65,7 +65,8 @@ std::string vm_json(const vm_detail& vm) {
   return text(all);
 }
 
-std::string status_json(const daemon_status& daemon, bool config_is_stale) {
+std::string status_json(const daemon_status& daemon, bool config_is_stale,
+                        const std::string& no_names) {
   return text({{"running", true},
                {"pid", daemon.pid},
                {"protocol", daemon.protocol},
@@ -85,7 +86,8 @@ std::string status_json(const daemon_status& daemon, bool config_is_stale) {
                {"runtime_folder", daemon.runtime_folder},
                {"config_file", daemon.config_file},
                {"config_is_stale", config_is_stale},
-               {"idle_exit_ms", daemon.idle_exit_ms}});
+               {"idle_exit_ms", daemon.idle_exit_ms},
+               {"names_unavailable", no_names}});
 }
 
 std::string images_json(const std::vector<image_view>& images) {

@@ -93,6 +93,13 @@ json list_of(const std::vector<T>& all) {
 
 } // namespace
 
+std::string id_lines(const std::vector<vm_view>& vms) {
+  std::string lines;
+  for (const auto& vm : vms)
+    lines += vm.id + "\n";
+  return lines;
+}
+
 std::string stats_table(const std::vector<vm_stats>& all) {
   std::vector<row> rows = {{"NAME", "STATE", "CPU", "CPU TIME", "RSS", "MEM", "DISK", "UPTIME"}};
   for (const auto& vm : all) {

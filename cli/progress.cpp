@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds pace{100};
+// Of plain lines: the first for a stage, and the next ones.
+constexpr milliseconds moment{2000}, plain_pace{10000};
 
 void say(const std::string& text) {
   // A terminal that does not take our line is no reason to fail.
@@ -50,11 +52,13 @@ std::string progress_text(const std::string& label, const messages::progress& ne
 }
 
 progress_line::progress_line(const terminal& to, bool quiet, std::string label)
-    : live_(to.live && !quiet), width_(to.width), label_(std::move(label)) {}
+    : live_(to.live && !quiet), quiet_(quiet), width_(to.width), label_(std::move(label)) {}
 
 void progress_line::show(const messages::progress& news) {
-  if (!live_)
+  if (quiet_)
     return;
+  if (!live_)
+    return show_plainly(news);
   news_ = news;
   heard_ = clock::now();
   fresh_ = true;
@@ -62,9 +66,36 @@ void progress_line::show(const messages::progress& news) {
     draw(heard_);
 }
 
+// Several operations share the line: news of another one is another stage.
+void progress_line::show_plainly(const messages::progress& news) {
+  const bool other = !fresh_ || news.stage != news_.stage || news.op != news_.op;
+  news_ = news;
+  heard_ = clock::now();
+  fresh_ = true;
+  if (other)
+    due_ = heard_ + moment;
+}
+
 void progress_line::tick() {
-  if (const auto now = clock::now(); fresh_ && now - drawn_at_ >= pace)
+  const auto now = clock::now();
+  if (!fresh_ || now < next_draw())
+    return;
+  if (live_)
     draw(now);
+  else
+    write_line(now);
+}
+
+progress_line::clock::time_point progress_line::next_draw() const {
+  return live_ ? drawn_at_ + pace : due_;
+}
+
+void progress_line::write_line(clock::time_point now) {
+  const auto since = std::chrono::duration_cast<std::chrono::microseconds>(now - heard_).count();
+  constexpr std::size_t no_width = 1000;
+  say(progress_text(label_, news_, news_.elapsed_us + static_cast<std::uint64_t>(since), no_width) +
+      "\n");
+  due_ = now + plain_pace;
 }
 
 void progress_line::draw(clock::time_point now) {
@@ -84,9 +115,8 @@ void progress_line::clear() {
 int progress_line::wait_ms() const {
   if (!fresh_)
     return -1;
-  const auto left =
-      std::chrono::duration_cast<milliseconds>(drawn_at_ + pace - clock::now()).count();
-  return static_cast<int>(std::clamp<long>(left, 0, pace.count()) + 1);
+  const auto left = std::chrono::duration_cast<milliseconds>(next_draw() - clock::now()).count();
+  return static_cast<int>(std::clamp<long>(left, 0, plain_pace.count()) + 1);
 }
 
 } // namespace banger::cli

@@ -1,5 +1,6 @@
-// One line on a terminal that tells what is going on, rewritten in place, at most ten times a
-// second. Silent when standard error is no terminal, when the terminal is dumb, or with --quiet.
+// Tells what is going on. On a terminal one line, rewritten in place, at most ten times a second.
+// Elsewhere (a pipe, a CI job, a dumb terminal) a line for each stage that takes longer than two
+// seconds, and again every ten. Nothing with --quiet.
 #pragma once
 
 #include "messages/models.hpp"
@@ -41,11 +42,16 @@ public:
 private:
   void draw(clock::time_point now);
 
-  bool live_, drawn_ = false, fresh_ = false;
+  clock::time_point next_draw() const;
+  void show_plainly(const messages::progress& news);
+  void write_line(clock::time_point now);
+
+  bool live_, quiet_, drawn_ = false, fresh_ = false;
   std::size_t width_;
   std::string label_;
   messages::progress news_;
   clock::time_point heard_, drawn_at_;
+  clock::time_point due_; ///< of the next plain line
 };
 
 } // namespace banger::cli

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <unistd.h>
+#include <span>
 #include <utility>
 
 namespace banger::cli {
@@ -12,6 +12,14 @@ using guest::frame_type;
 using guest::stream_id;
 
 namespace {
+
+// Nobody types so fast, and a command that takes no input and ends within it leaves what was typed
+// ahead to the next.
+constexpr std::chrono::milliseconds typed_ahead{500};
+
+tl::unexpected<failure> not_sent(const char* what) {
+  return fail(errc::bad_version, "cannot read the stream", what, "see `banger daemon logs`");
+}
 
 guest::header frame_at(frame_type type, std::uint64_t offset) {
   guest::header head;
@@ -23,8 +31,24 @@ guest::header frame_at(frame_type type, std::uint64_t offset) {
 
 } // namespace
 
+void stream_input::begin() {
+  if (!not_before_ && counted_ && from_.is_terminal() && terminal_ == nullptr)
+    not_before_ = clock::now() + typed_ahead;
+}
+
+std::optional<stream_input::clock::time_point> stream_input::wake_at() const {
+  return !ended_ && not_before_ && clock::now() < *not_before_ ? not_before_ : std::nullopt;
+}
+
 int stream_input::poll_fd(const frame_link& link) const {
-  return link.has_room() && credit() > 0 ? fd_ : -1;
+  const bool waits = ended_ || wake_at() || (one_by_one() && read_ < sent_);
+  return !waits && link.has_room() && credit() > 0 ? from_.fd() : -1;
+}
+
+// What was sent is read before more is; of a file everything can be given back at the end.
+bool stream_input::one_by_one() const {
+  return counted_ && terminal_ == nullptr && read_ < guest::counted_input &&
+         (from_.can_look() || from_.is_terminal());
 }
 
 // An escape character that was held back comes on top of what is read.
@@ -35,7 +59,9 @@ std::uint64_t stream_input::credit() const {
 
 expected<void> stream_input::read(frame_link& link, const std::function<void(escape_act)>& wanted) {
   std::array<char, guest::max_payload> buffer;
-  const auto n = ::read(fd_, buffer.data(), std::min<std::uint64_t>(buffer.size(), credit()));
+  const auto room = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), credit()));
+  const bool looks = one_by_one() && from_.can_look();
+  const auto n = looks ? from_.look(room) : from_.read(room);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return {};
   // A terminal that hung up reads as EIO: to the command that is the end of its input.
@@ -49,6 +75,10 @@ expected<void> stream_input::read(frame_link& link, const std::function<void(esc
     take_typed(bytes, link, wanted);
   } else {
     send(bytes, link);
+    if (!looks)
+      removed_ = sent_;
+    else if (from_.ends_after(bytes.size()))
+      end(link);
   }
   return {};
 }
@@ -77,13 +107,11 @@ void stream_input::end(frame_link& link) {
   if (known_)
     link.send(frame_at(frame_type::eof, sent_), {});
   ended_ = true;
-  fd_ = -1;
 }
 
 expected<void> stream_input::take_ack(std::uint64_t offset, frame_link& link) {
   if (offset > sent_ || offset < acked_)
-    return fail(errc::bad_version, "cannot read the stream", "it acknowledges what was not sent",
-                "see `banger daemon logs`");
+    return not_sent("it acknowledges what was not sent");
   kept_.erase(0, offset - acked_);
   acked_ = offset;
   if (std::exchange(known_, true))
@@ -94,6 +122,27 @@ expected<void> stream_input::take_ack(std::uint64_t offset, frame_link& link) {
   if (ended_)
     link.send(frame_at(frame_type::eof, sent_), {});
   return {};
+}
+
+expected<void> stream_input::take_count(std::uint64_t offset) {
+  if (offset > sent_ || offset < read_)
+    return not_sent("it counts what was not sent");
+  counted_ = true;
+  read_ = offset;
+  // The guest counts no further: from here on the window decides.
+  const auto gone = read_ < guest::counted_input ? read_ : sent_;
+  if (from_.can_look() && gone > removed_) {
+    from_.take(gone - removed_);
+    removed_ = gone;
+  }
+  return {};
+}
+
+std::uint64_t stream_input::settle() {
+  if (!counted_)
+    return 0;
+  from_.give_back_after(read_, sent_);
+  return from_.is_terminal() && terminal_ == nullptr ? sent_ - read_ : 0;
 }
 
 } // namespace banger::cli

@@ -38,6 +38,14 @@ std::string verb_lines(std::span<const verb_entry> verbs) {
   return text;
 }
 
+std::string short_lines() {
+  std::string text = "\nShort for `vm` and a command, with the same flags:\n";
+  for (const auto& v : vm_verbs())
+    if (!v.at_root.empty())
+      text += line(v.at_root, "vm " + std::string(v.name) + ": " + std::string(v.brief));
+  return text;
+}
+
 std::vector<flag_facts> root_flags() {
   return {{{"-h", "--help"}, "", {}, "print this page", false, false},
           {{"--version"}, "", {}, "what this build is, in one line", false, false},
@@ -58,8 +66,8 @@ std::span<const verb_group> groups() {
                  help::daemon_outro, daemon_verbs()},
       verb_group{"config", "what config.toml says and what holds without it", help::config_intro,
                  help::config_outro, config_verbs()},
-      verb_group{"debug", "how the actors of the daemon are", help::debug_intro, help::debug_outro,
-                 debug_verbs(), "actors", true},
+      verb_group{"debug", "what the actors of the daemon do, for whoever looks for a bug",
+                 help::debug_intro, help::debug_outro, debug_verbs(), "actors"},
   };
   return all;
 }
@@ -78,6 +86,18 @@ const verb_entry* find_verb(const verb_group& in, std::string_view name) {
   return found == in.verbs.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> in_full(std::vector<std::string> words) {
+  const auto verbs = vm_verbs();
+  const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const verb_entry& v) {
+    return !words.empty() && !v.at_root.empty() && v.at_root == words.front();
+  });
+  if (found == verbs.end())
+    return words;
+  words.front() = found->name;
+  words.insert(words.begin(), "vm");
+  return words;
+}
+
 std::string full_name(const verb_group& in, const verb_entry& v) {
   return "banger " + (in.name.empty() ? "" : std::string(in.name) + " ") + std::string(v.name);
 }
@@ -93,9 +113,11 @@ help_page landing_page(const verb_group& g) {
   text += root ? "\nGroups:\n" : "\nCommands:\n";
   if (root)
     for (const auto& other : groups())
-      if (!other.name.empty() && !other.hidden)
+      if (!other.name.empty())
         text += line(other.name, other.brief);
   text += verb_lines(g.verbs);
+  if (root)
+    text += short_lines();
   page_facts facts{root ? "banger" : "banger " + std::string(g.name),
                    "",
                    std::string(g.brief),

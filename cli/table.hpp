@@ -22,6 +22,8 @@ struct verb_entry {
   expected<command> (*parse)(const std::vector<std::string>& words, const surroundings& around);
   vm_kind vms = vm_kind::any;
   bool hidden = false; ///< not on the landing page of its group
+  /// For the VM verbs of every day: the name that `banger` itself knows it by, or empty.
+  std::string_view at_root = {};
 };
 
 struct verb_group {
@@ -30,9 +32,8 @@ struct verb_group {
   std::string_view intro; ///< what it is for and the command that covers most days
   std::string_view outro; ///< what comes next
   std::span<const verb_entry> verbs;
-  std::string_view usual =
-      {};              ///< the verb that is meant when none is given; empty: the landing page
-  bool hidden = false; ///< for those who look for bugs: not on the page of `banger`
+  /// The verb that is meant when none is given; empty: the landing page.
+  std::string_view usual = {};
 };
 
 /// `banger` itself first. A new verb is one line in the list of its group, a new group one here.
@@ -47,6 +48,9 @@ std::span<const verb_entry> debug_verbs();
 
 const verb_group* find_group(std::string_view name);
 const verb_entry* find_verb(const verb_group& in, std::string_view name);
+
+/// `run box` as `vm run box`, if the first word is such a short name. Others stay as they are.
+std::vector<std::string> in_full(std::vector<std::string> words);
 
 /// "banger vm run", "banger version".
 std::string full_name(const verb_group& in, const verb_entry& v);

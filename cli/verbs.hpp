@@ -20,9 +20,12 @@ struct context {
   bool stdin_closed = false;
   std::unique_ptr<client> daemon; ///< made by `reach`, kept when it is called again
   int failure_code = 1;           ///< of our own failures: 125 for run and exec
+  bool compared = false;          ///< the daemon's settings with ours
 
   /// Connects, and starts a daemon if there is none. Again after the last one was lost.
   expected<void> reach();
+  /// Says, once, which settings of ours the daemon was started without.
+  void compare_settings();
   /// Prints the error; answers `failure_code`.
   int report(const failure& f) const;
 };

@@ -6,6 +6,7 @@
 #include "cli/verbs.hpp"
 #include "messages/base/version.hpp"
 #include "messages/config/config.hpp"
+#include "messages/config/report.hpp"
 
 #include <chrono>
 #include <sys/stat.h>
@@ -62,11 +63,15 @@ int perform(const daemon_status_options& asked, context& ctx) {
     return ctx.report(status.error());
   const bool known = hello.protocol == protocol_version;
   const bool stale = known && config_is_stale(*status, ctx.where);
-  return print(ctx, asked.json
-                        ? status_json(*status, stale)
-                        : status_page(*status, stale ? "; changed since the daemon started, "
-                                                       "read again after `banger daemon stop`"
-                                                     : ""));
+  ctx.compare_settings();
+  const auto report = config::read_report(ctx.where, hello.pid);
+  const auto no_names = report ? report->names : "";
+  return print(ctx, asked.json ? status_json(*status, stale, no_names)
+                               : status_page(*status,
+                                             stale ? "; changed since the daemon started, "
+                                                     "read again after `banger daemon stop`"
+                                                   : "",
+                                             no_names));
 }
 
 int perform(const daemon_stop_options&, context& ctx) {

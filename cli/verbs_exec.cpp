@@ -63,8 +63,8 @@ expected<outcome> stream_terminal(context& ctx, exec_request& request, std::opti
 
 session_end run_session(context& ctx, exec_request request, std::optional<char> escape,
                         const signal_source& signals, bool owner) {
-  request.has_stdin = !ctx.stdin_closed;
-  const stream_ends ends{ctx.stdin_closed ? -1 : STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
+  request.has_stdin = request.has_stdin && !ctx.stdin_closed;
+  const stream_ends ends{request.has_stdin ? STDIN_FILENO : -1, STDOUT_FILENO, STDERR_FILENO,
                          signals.fd()};
   const auto end = request.tty ? stream_terminal(ctx, request, escape, owner)
                                : stream(ctx, request, ends, owner);
@@ -74,6 +74,9 @@ session_end run_session(context& ctx, exec_request request, std::optional<char> 
     note(error_line(not_started(request, *end), ctx.screen.colour));
   if (end->how == ending::left)
     note("\nleft the session; what ran in it was hung up\n");
+  if (end->unread > 0)
+    note("note: a line that was typed went to a command that did not read it; -n keeps standard "
+         "input from it\n");
   return {exit_code(*end), false};
 }
 

@@ -43,13 +43,6 @@ std::vector<vm_view> wanted(std::vector<vm_view> vms, const ps_options& asked) {
   return vms;
 }
 
-std::string id_lines(const std::vector<vm_view>& vms) {
-  std::string lines;
-  for (const auto& vm : vms)
-    lines += vm.id + "\n";
-  return lines;
-}
-
 // What is wrong with a guest that gave no sign of life.
 failure diagnosis(const vm_health& vm) {
   return {errc::timed_out, "VM " + vm.name + " is " + vm.verdict, vm.why, vm.remedy, {}};

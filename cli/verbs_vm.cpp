@@ -139,6 +139,8 @@ int perform(const list_options& asked, context& ctx) {
   const auto vms = ctx.daemon->list();
   if (!vms)
     return ctx.report(vms.error());
+  if (asked.quiet)
+    return print(ctx, id_lines(*vms));
   return print(ctx, asked.json ? vms_json(*vms) : vm_table(*vms, unix_ms()));
 }
 

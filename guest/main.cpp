@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <sys/klog.h>
 #include <sys/reboot.h>
 
 namespace banger::guest {
@@ -28,7 +29,15 @@ void open_console() {
     fd = ::dup(fd);
 }
 
+// While the kernel boots only what is worse than an error is shown: without PCI, as here, it says
+// that there is none as if it were one. From here on errors are shown.
+void show_errors() {
+  constexpr int set_console_level = 8, errors_and_worse = 4;
+  ::klogctl(set_console_level, nullptr, errors_and_worse);
+}
+
 [[noreturn]] void run() {
+  show_errors();
   auto ok = mount_early();
   if (::fcntl(2, F_GETFD) < 0)
     open_console();

@@ -37,6 +37,7 @@ done session::open(const open_body& order) {
     ok = out_.start(events_, std::move(child->out));
   if (child->err && ok)
     ok = err_.start(events_, std::move(child->err));
+  taken_due_ = in_.counts();
   return ok;
 }
 
@@ -104,6 +105,7 @@ done session::attach(const attach_body& from) {
   out_.rewind(from.out);
   err_.rewind(from.err);
   attached_ = opened_due_ = ack_due_ = true;
+  taken_due_ = in_.counts();
   exited_sent_ = false;
   return {};
 }
@@ -113,6 +115,7 @@ bool session::move() {
   moved = out_.read_more(events_) || moved;
   moved = err_.read_more(events_) || moved;
   ack_due_ = in_.ack_due() || ack_due_;
+  taken_due_ = taken_due_ || in_.taken() != taken_told_;
   return moved;
 }
 
@@ -123,6 +126,11 @@ bool session::next_frame(std::string& out, std::size_t room) {
     encode(out, header{type, stream_id::in, id_, 0, offset}, payload);
     return true;
   };
+  if (taken_due_) {
+    taken_due_ = false;
+    taken_told_ = in_.taken();
+    return put(frame_type::taken, taken_told_, {});
+  }
   if (opened_due_) {
     opened_due_ = false;
     return put(frame_type::opened, 0, encode(opened_body{static_cast<std::uint32_t>(pid_)}));
@@ -149,6 +157,7 @@ void session::child_ended(int wait_status) {
     status_ = *failure;
   failure_.reset();
   in_.close(events_);
+  taken_due_ = in_.counts();
   linger_ = events_.after_ms(linger_ms, [this] {
     out_.give_up();
     err_.give_up();

@@ -41,7 +41,8 @@ private:
   pid_t pid_ = 0; ///< of the command, also when it has ended
   bool tty_ = false, running_ = false;
   bool attached_ = true;
-  bool opened_due_ = true, ack_due_ = false, exited_sent_ = false;
+  bool opened_due_ = true, ack_due_ = false, taken_due_ = false, exited_sent_ = false;
+  std::uint64_t taken_told_ = 0;
   incoming in_;
   outgoing out_{stream_id::out}, err_{stream_id::err};
   unique_fd terminal_, failure_;

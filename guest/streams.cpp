@@ -1,9 +1,23 @@
 #include "guest/streams.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 namespace banger::guest {
+
+namespace {
+
+// A pipe of one page holds one write: it can be written to again when that was read whole.
+constexpr int slow_pipe = 4096;
+constexpr int fast_pipe = 256 * 1024;
+
+std::uint64_t left_in(int pipe) {
+  int left = 0;
+  return ::ioctl(pipe, FIONREAD, &left) == 0 ? static_cast<std::uint64_t>(left) : 0;
+}
+
+} // namespace
 
 done outgoing::start(loop& events, unique_fd fd) {
   if (auto ok = events.watch(fd.get(), EPOLLIN, [this](std::uint32_t) { readable_ = true; }); !ok)
@@ -52,10 +66,7 @@ bool outgoing::read_more(loop& events) {
 }
 
 void outgoing::give_up() {
-  int left = 0;
-  if (!fd_ || ::ioctl(fd_.get(), FIONREAD, &left) != 0)
-    left = 0;
-  still_ = static_cast<std::uint64_t>(left);
+  still_ = fd_ ? left_in(fd_.get()) : 0;
   readable_ = true;
 }
 
@@ -98,13 +109,21 @@ done incoming::start(loop& events, unique_fd fd, bool tty) {
   fd_ = std::move(fd);
   tty_ = tty;
   writable_ = true;
+  counts_ = slow_ = !tty && ::fcntl(fd_.get(), F_SETPIPE_SZ, slow_pipe) >= 0;
   return {};
 }
 
+void incoming::count() {
+  if (const int pipe = fd_ ? fd_.get() : drain_.get(); counts_ && pipe >= 0)
+    taken_ = written_ - left_in(pipe);
+}
+
 void incoming::close(loop& events) {
+  count();
   if (fd_)
     events.forget(fd_.get());
   fd_.reset();
+  drain_.reset();
   ring_.drop_before(ring_.end());
 }
 
@@ -145,14 +164,38 @@ bool incoming::write_some(loop& events, std::string_view bytes, std::size_t& siz
   return false;
 }
 
+// Opened only now: while we write, a reader of ours would hide that the command listens no more.
+void incoming::end_pipe(loop& events) {
+  unique_fd other;
+  if (counts_) {
+    const auto path = "/proc/self/fd/" + std::to_string(fd_.get());
+    other.reset(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  }
+  events.forget(fd_.get());
+  count();
+  fd_.reset();
+  drain_ = std::move(other);
+}
+
 bool incoming::write_more(loop& events) {
   bool moved = false;
   std::size_t size = 0;
-  while (fd_ && writable_ && ring_.size() != 0)
-    if (write_some(events, ring_.at(ring_.begin()), size)) {
-      ring_.drop_before(ring_.begin() + size);
-      moved = true;
+  if (slow_ && fd_ && writable_) {
+    count();
+    if (taken_ >= counted_input) {
+      slow_ = false;
+      ::fcntl(fd_.get(), F_SETPIPE_SZ, fast_pipe);
     }
+  }
+  while (fd_ && writable_ && ring_.size() != 0) {
+    const auto bytes = ring_.at(ring_.begin());
+    if (!write_some(events, slow_ ? bytes.substr(0, slow_pipe) : bytes, size))
+      continue;
+    ring_.drop_before(ring_.begin() + size);
+    written_ += size;
+    writable_ = !slow_;
+    moved = true;
+  }
   if (!end_ || ring_.size() != 0 || !fd_ || finished_)
     return moved;
   // A terminal is not closed: its end of input is a character.
@@ -160,7 +203,7 @@ bool incoming::write_more(loop& events) {
     finished_ = writable_ && write_some(events, "\x04", size);
     return moved;
   }
-  close(events);
+  end_pipe(events);
   return true;
 }
 

@@ -57,17 +57,25 @@ public:
   std::uint64_t consumed() const { return ring_.begin(); }
   /// True once for every `window / 4` bytes consumed, and at the end.
   bool ack_due();
+  /// The command reads a pipe whose content can be measured.
+  bool counts() const { return counts_; }
+  /// Bytes that the command has read: exact at the end, and while `counted_input` is not reached.
+  std::uint64_t taken() const { return taken_; }
   /// The command listens no more; the rest is taken and thrown away.
   void close(loop& events);
 
 private:
   bool write_some(loop& events, std::string_view bytes, std::size_t& size);
+  void end_pipe(loop& events);
+  void count();
 
   unique_fd fd_;
+  unique_fd drain_; ///< after the eof: the other end, to see what the command leaves
   ring ring_;
-  std::uint64_t acknowledged_ = 0;
+  std::uint64_t acknowledged_ = 0, written_ = 0, taken_ = 0;
   std::optional<std::uint64_t> end_;
   bool writable_ = false, tty_ = false, finished_ = false;
+  bool counts_ = false, slow_ = false;
 };
 
 } // namespace banger::guest

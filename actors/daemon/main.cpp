@@ -3,6 +3,7 @@
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
 #include "actors/daemon/options.hpp"
+#include "actors/daemon/start_report.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/image/images.hpp"
 #include "actors/io/line_feed.hpp"
@@ -106,26 +107,11 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-messages::daemon_status describe_daemon(const folders& where, const back_ends& found,
-                                        const config::settings& settings) {
-  const auto& build = this_build();
-  messages::daemon_status s;
-  s.pid = static_cast<std::uint32_t>(::getpid());
-  s.protocol = protocol_version;
-  s.version = build.version;
-  s.commit = build.commit;
-  s.root_disk = found.root_disk;
-  s.confinement = found.confinement;
-  s.state_folder = where.state.string();
-  s.runtime_folder = where.runtime.string();
-  s.config_file = settings.file.string();
-  return s;
-}
-
 // What has to be there before the first actor; each part may say no.
 struct ground {
   folders where;
   config::settings settings;
+  config::report report; ///< of what our starter wanted, before the file is heeded
   unique_fd state_lock;
   back_ends found;
   std::optional<store::database> database;
@@ -138,6 +124,8 @@ expected<ground> prepare(options& o) {
   ground g;
   if (auto ok = work::arm_failpoints(std::getenv("BANGER_FAILPOINT")); !ok)
     return tl::unexpected(ok.error());
+  if (const auto wanted = find_folders())
+    g.report = config::present(*wanted);
   auto settings = read_config(o);
   if (!settings)
     return tl::unexpected(settings.error());
@@ -188,6 +176,7 @@ struct house {
   std::unique_ptr<privileged::own_helper>
       own_helper;                        ///< where this process is root, and no helper is there
   std::unique_ptr<dns::responder> names; ///< none where there is no bridge, or its port is taken
+  std::string no_names;                  ///< why there are none although there should be
   events::events_actor events;
   operations::operations_actor operations;
   vm::machine_room room;
@@ -210,20 +199,27 @@ void serve_names_of_vms(house& h, const ground& g) {
   dns::responder_options options;
   options.port =
       static_cast<std::uint16_t>(g.settings.network.dns_port.value_or(config::builtin_dns_port));
-  if (auto names = dns::serve_names(h.loop, options))
+  auto names = dns::serve_names(h.loop, options);
+  if (names) {
     h.names = std::move(*names);
-  else
-    log::failed({}, "names_not_served", names.error());
+    return;
+  }
+  log::failed({}, "names_not_served", names.error());
+  h.no_names = describe(names.error());
 }
 
-network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
+network::network_actor connect_network(house& h, const ground& g, network::names_trouble trouble,
+                                       caf::actor_system& system) {
   if (!g.connected->attended)
     return {};
+  auto names = name_service_of(h.names.get());
+  names.why_not = h.no_names;
+  names.trouble = std::move(trouble);
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,
                                  line_of(*g.connected, system, g.where.runtime, h.own_helper),
                                  [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-                                 name_service_of(h.names.get()), g.connected->known});
+                                 std::move(names), g.connected->known});
 }
 
 expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_system& system) {
@@ -239,6 +235,9 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
       [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   serve_names_of_vms(h, g);
+  auto report = g.report;
+  report.names = h.no_names;
+  auto trouble = keep_report(h.loop, g.where, std::move(report));
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),
@@ -246,7 +245,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             h.streams.get(),
             &h.workers,
             &h.clerks,
-            connect_network(h, g, system)};
+            connect_network(h, g, std::move(trouble), system)};
   return {};
 }
 
@@ -387,6 +386,7 @@ int serve(options o, const unique_fd& signals) {
   log::info({}, "left");
   { const auto closing = std::move(*server); }
   close_sockets(h);
+  config::remove_report(g->where);
   part_from_network(h.room.network, system);
   g->state_lock.reset();
   std::fflush(nullptr);

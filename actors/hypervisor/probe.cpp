@@ -20,6 +20,7 @@
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace banger::hypervisor {
@@ -267,6 +268,19 @@ fs::path find_qemu() {
   if (given != nullptr && *given != '\0')
     return ::access(given, X_OK) == 0 ? fs::absolute(given, none) : fs::path{};
   return storage::find_program("qemu-system-x86_64");
+}
+
+failure no_qemu() {
+  constexpr const char* what = "cannot start a VM";
+  const char* given = std::getenv("BANGER_QEMU");
+  if (given == nullptr || *given == '\0')
+    return {errc::unavailable, what, "qemu-system-x86_64 is not installed",
+            "apt-get install qemu-system-x86 (scripts/bootstrap does it)", ""};
+  const auto why = ::access(given, X_OK) == 0 ? "it prints no version of QEMU"
+                                              : std::generic_category().message(errno);
+  return {errc::unavailable, what,
+          "the QEMU that BANGER_QEMU or qemu_bin names, " + std::string(given) + ": " + why,
+          "name another one, or none for the one in PATH, and `banger daemon stop`", ""};
 }
 
 host_facts probe_host(const fs::path& folder, const probe_places& places) {

@@ -47,6 +47,9 @@ std::string parse_qemu_version(std::string_view printed);
 /// BANGER_QEMU, else PATH. Empty: not there.
 std::filesystem::path find_qemu();
 
+/// Why there is no QEMU to run: for one that was named, what is wrong with that file.
+failure no_qemu();
+
 /// Everything but the boot probe. What is slow is kept in `cache` (made if need be) for as long as
 /// the host runs and the binary is the same. Blocks: 20–100 ms the first time, then about 1 ms.
 host_facts probe_host(const std::filesystem::path& cache, const probe_places& places = {});

@@ -1,4 +1,5 @@
 #include "actors/hypervisor/qemu.hpp"
+#include "actors/hypervisor/probe.hpp"
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/sockets.hpp"
 
@@ -189,8 +190,7 @@ public:
 
   expected<planned> plan(const machine_config& config) const override {
     if (facts_.binary.empty())
-      return fail(errc::unavailable, "cannot start a VM", "qemu-system-x86_64 is not installed",
-                  "apt-get install qemu-system-x86 (scripts/bootstrap does it)");
+      return tl::unexpected(no_qemu());
     if (auto ok = check_machine(config); !ok)
       return tl::unexpected(ok.error());
     if (auto ok = check_nested(facts_, config); !ok)
@@ -251,7 +251,7 @@ private:
 
 std::string kernel_command_line(const host_facts& facts, bool kernel_log) {
   std::string line = "console=ttyS0 panic=-1 ";
-  line += kernel_log ? "" : "quiet ";
+  line += kernel_log ? "" : "quiet loglevel=3 ";
   line += "net.ifnames=0 cryptomgr.notests";
   // Emulated, the guest reads the host's TSC but calibrates it against an emulated timer, which
   // loses under load: 8 boots of 20 hung. There is nothing to mitigate in an emulated CPU, and each

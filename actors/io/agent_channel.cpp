@@ -31,6 +31,7 @@ bool guest_may_send(frame_type type) {
   case frame_type::eof:
   case frame_type::ack:
   case frame_type::exited:
+  case frame_type::taken:
   case frame_type::failed: return true;
   default: return false;
   }

@@ -196,6 +196,10 @@ const char* exec::relay_to_client(const header& h, std::string_view payload) {
     if (const auto* wrong = at(h.stream).take_eof(h))
       return wrong;
     return control_to_client(h, payload);
+  case frame_type::taken:
+    if (!of_stdin || !payload.empty() || (stdin_known_ && h.offset > at(h.stream).next))
+      return "a wrong count of the input that was read";
+    return control_to_client(h, payload);
   default: return control_to_client(h, payload);
   }
 }

@@ -26,6 +26,8 @@ constexpr auto console_pace = milliseconds(100);
 // The sockets of a process close before its pidfd tells its end: the true reason may be a moment
 // away.
 constexpr auto exit_grace = milliseconds(200);
+// Freeing the memory of a large guest may take a while.
+constexpr auto exit_patience = std::chrono::seconds(5);
 
 class link final : public session_link {
 public:
@@ -100,6 +102,7 @@ private:
   expected<console_log> console_ = fail(errc::unavailable, "the console log is not open");
   reactor::timer_id console_timer_ = 0;
   reactor::timer_id lost_timer_ = 0;
+  reactor::timer_id qmp_timer_ = 0;
   reactor::clock::time_point console_told_{};
   bool open_ = true;
 };
@@ -171,8 +174,12 @@ void link::on_qmp() {
     drop_qmp();
 }
 
+// A hypervisor that ends closes this connection first: that is no loss to report, unless it lives.
 void link::drop_qmp() {
-  log::warn({}, "qmp_lost", {{"pid", machine_.process.pid}, {"text", qmp_.why_dead()}});
+  qmp_timer_ = loop_.at(reactor::clock::now() + exit_patience, [this] {
+    qmp_timer_ = 0;
+    log::warn({}, "qmp_lost", {{"pid", machine_.process.pid}, {"text", qmp_.why_dead()}});
+  });
   loop_.unwatch(machine_.qmp.get());
   machine_.qmp.reset();
 }
@@ -248,6 +255,7 @@ void link::let_go(const std::string& why, bool cut) {
   qmp_.end(why);
   loop_.cancel(std::exchange(console_timer_, 0));
   loop_.cancel(std::exchange(lost_timer_, 0));
+  loop_.cancel(std::exchange(qmp_timer_, 0));
   for (auto* fd : {&machine_.pidfd, &machine_.qmp, &machine_.console}) {
     loop_.unwatch(fd->get());
     fd->reset();

@@ -85,11 +85,30 @@ void network_state::route_names(const std::string& op) {
   order.server = around_->names.server;
   order.present = !order.server.empty(); // else somebody else has the port that it was sent to
   say(
-      resolver_atom::value, order, [this] { ground_laid({}); },
+      resolver_atom::value, order,
+      [this] {
+        names_fail(around_->names.why_not);
+        ground_laid({});
+      },
       [this](const failure& why) { // names are a comfort, not a condition
         log::warn({}, "names_not_routed", {{"text", describe(why)}});
+        names_fail(around_->names.why_not.empty() ? describe(why) : around_->names.why_not);
         ground_laid({});
       });
+}
+
+void network_state::names_fail(const std::string& why) {
+  if (why == no_names_)
+    return;
+  no_names_ = why;
+  if (around_->names.trouble)
+    around_->names.trouble(why);
+}
+
+std::vector<std::string> network_state::told(std::vector<std::string> obstacles) const {
+  if (!no_names_.empty())
+    obstacles.push_back("its name is not known: " + no_names_);
+  return obstacles;
 }
 
 void network_state::ground_laid(const expected<void>& outcome) {

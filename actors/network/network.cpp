@@ -9,6 +9,7 @@ using namespace messages;
 void network_state::init(network_actor::pointer self, surroundings around) {
   self_ = self;
   around_ = std::move(around);
+  no_names_ = around_->names.why_not;
   const network_actor me = self;
   privileged_ =
       privileged::spawn_privileged(self->home_system(), around_->to, around_->workers, [me, this] {
@@ -152,8 +153,7 @@ void network_state::open_tap(const newcomer& one, const policy_reply& policy) {
   made->mac = mac_address::of(one.address).str();
   made->tap = tap_of(one.address).str();
   made->bridge = around_->bridge.str();
-  if (one.who.nat)
-    made->obstacles = policy.obstacles;
+  made->obstacles = told(one.who.nat ? policy.obstacles : std::vector<std::string>());
   auto order = about<taps_order>(one.who.op);
   order.names = {made->tap};
   say(
@@ -239,7 +239,9 @@ void network_state::change(const std::string& op, const std::string& vm, const g
           now->second.nat = to.nat;
           now->second.unsure = false;
         }
-        answer.deliver(std::make_shared<const policy_reply>(policy));
+        auto all = policy;
+        all.obstacles = told(std::move(all.obstacles));
+        answer.deliver(std::make_shared<const policy_reply>(std::move(all)));
       },
       [this, vm, answer](const failure& why) mutable {
         ground_ = false;

@@ -80,11 +80,16 @@ using network_actor = caf::typed_actor<
     /// its rules go. Never fails.
     caf::replies_to<part_atom>::with<void>, caf::reacts_to<work::thunk>>;
 
+/// Hears why names are not answered for; empty: they are.
+using names_trouble = std::function<void(const std::string& why)>;
+
 /// Answers for names. All calls come from the actor; `done` may come from any thread.
 struct name_service {
   std::function<void(const vm_name&, ipv4, std::function<void()> done)> set;
   std::function<void(const vm_name&)> remove;
-  std::string server; ///< "127.0.0.1:42069"; empty: nobody answers
+  std::string server;       ///< "127.0.0.1:42069"; empty: nobody answers
+  std::string why_not = {}; ///< where nobody answers although somebody should
+  names_trouble trouble = {};
 };
 
 struct surroundings {

@@ -78,6 +78,8 @@ private:
   void lay_ground(const std::string& op, then done);
   void ground_step(const std::string& op);
   void route_names(const std::string& op);
+  void names_fail(const std::string& why);
+  std::vector<std::string> told(std::vector<std::string> obstacles) const;
   void ground_laid(const expected<void>& outcome);
   void settle_in(const newcomer& one);
   void admit(const newcomer& one);
@@ -131,6 +133,7 @@ private:
   bool swept_ = false;        ///< of what a daemon before us left
   bool ground_ = false;       ///< bridge and policy are what they are to be, as far as we know
   std::vector<then> waiting_; ///< until they are
+  std::string no_names_;      ///< why nobody answers for names
 };
 
 template <class Order>

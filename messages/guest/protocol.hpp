@@ -12,7 +12,7 @@
 
 namespace banger::guest {
 
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 /// The first one with `ask_ports` and `ask_health`. An older guest loses its place in the stream
 /// when it hears a type that it does not know: it is not asked.
 inline constexpr std::uint32_t questions_since = 2;
@@ -20,6 +20,9 @@ inline constexpr std::size_t header_size = 24;
 inline constexpr std::size_t max_payload = std::size_t{64} * 1024;
 /// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
 inline constexpr std::uint64_t window = std::uint64_t{512} * 1024;
+/// Up to so many bytes of stdin the guest reports what the command has read as it reads. After
+/// that it is given as much as its pipe holds, and `taken` comes only at the end.
+inline constexpr std::uint64_t counted_input = std::uint64_t{64} * 1024;
 
 enum class frame_type : std::uint8_t {
   // The channel itself (session 0).
@@ -55,6 +58,8 @@ enum class frame_type : std::uint8_t {
   exited = 39, ///< guest → host: `exited_body`, after the eof of stdout and stderr
   attach = 40, ///< host → guest: `attach_body`: send again what was not acknowledged, from there
   close = 41,  ///< host → guest: end the command if it runs, and forget the session
+  taken = 42,  ///< guest → host: the command has read all bytes of stdin before `offset`, and not
+               ///< only been given them. First before `opened`, last before `exited`
 };
 
 enum class stream_id : std::uint8_t { in = 0, out = 1, err = 2 };

@@ -97,6 +97,8 @@ struct bridged : stage {
   std::optional<failure> away; ///< why the helper is not reached
   std::map<std::string, std::string> names;
   std::string name_server = "127.0.0.1:42069";
+  std::string no_names;              ///< why nobody answers for them
+  std::vector<std::string> troubles; ///< with names, as they were told
   std::vector<network::known_guest> known;
   network::network_actor network;
 
@@ -115,7 +117,8 @@ struct bridged : stage {
           names[name.str()] = a.str();
           done();
         },
-        [this](const vm_name& name) { names.erase(name.str()); }, name_server};
+        [this](const vm_name& name) { names.erase(name.str()); }, name_server, no_names,
+        [this](const std::string& why) { troubles.push_back(why); }};
     network =
         keep(network::spawn_network(system, {*bridge_name::parse("br-fc"), net, to,
                                              [](work::pool::task t) { t(); }, service, known}));

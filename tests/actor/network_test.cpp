@@ -157,6 +157,31 @@ TEST_CASE_METHOD(bridged,
   CHECK(n.kept.bridges.empty());
 }
 
+TEST_CASE_METHOD(bridged, "a VM whose name nobody answers for is told so, until somebody does") {
+  SECTION("because the port is taken") {
+    no_names = "the port is taken";
+    name_server.clear();
+    open();
+    CHECK(attach("otter")->obstacles == words{"its name is not known: the port is taken"});
+    CHECK(troubles.empty()); // it is known
+  }
+  SECTION("because the host asks nobody") {
+    n.breaks_at = "resolver";
+    n.times = 1;
+    open();
+    const std::string why = "resolver 127.0.0.1:42069 broke";
+    CHECK(attach("otter")->obstacles == words{"its name is not known: " + why});
+    CHECK(troubles == words{why});
+    CHECK(set_nat("otter", true)->obstacles == words{"a wall", "its name is not known: " + why});
+    caf::anon_send_exit(root_helper, caf::exit_reason::kill);
+    scheduler.run();
+    start_helper();
+    attach("heron");
+    CHECK(troubles == words{why, ""});
+    CHECK(attach("beaver")->obstacles.empty());
+  }
+}
+
 TEST_CASE_METHOD(bridged, "NAT and name change while a VM runs") {
   open();
   attach("otter");

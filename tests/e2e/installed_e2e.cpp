@@ -1,7 +1,7 @@
 // The layout of `cmake --install`, which the fixture makes beside the programs of the build.
 #include "tests/support/home.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::test;
 namespace fs = std::filesystem;

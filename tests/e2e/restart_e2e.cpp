@@ -93,7 +93,10 @@ TEST_CASE("three VMs and a stream of 200 MB survive kill -9, TERM and an upgrade
   for (const auto& name : names) {
     CHECK(h.good({"vm", "exec", name, "--", "cat", boot_id}) == boots[name]);
     CHECK(h.show(name).at("pid") == pids[name]);
-    CHECK_FALSE(h.good({"vm", "logs", name}).empty());
+    h.good({"vm", "exec", name, "--", "sh", "-c", "echo still here > /dev/ttyS0"});
+    CHECK(h.eventually([&] {
+      return h.good({"vm", "logs", name}).find("still here") != std::string::npos;
+    }));
     h.good({"vm", "stop", name});
     CHECK(h.show(name).at("state") == "stopped");
   }

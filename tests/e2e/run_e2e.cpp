@@ -61,7 +61,7 @@ TEST_CASE("the exit code of the command is the exit code of banger", "[both][vm]
 
 TEST_CASE("stdout and stderr of the command stay apart", "[vm]") {
   home h;
-  const auto r = h.banger({"vm", "run", "--rm", "--image", "tiny", "--", "sh", "-c",
+  const auto r = h.banger({"vm", "run", "-q", "--rm", "--image", "tiny", "--", "sh", "-c",
                            "echo out; echo err >&2; exit 42"});
   CHECK(r.status == 42);
   CHECK(r.out == "out\n");
@@ -97,6 +97,28 @@ TEST_CASE("what is piped in has the same checksum in the guest", "[both][vm]") {
   const auto here = run({{"sha256sum"}, h.env}, text, short_time);
   REQUIRE(here.status == 0);
   CHECK(h.good({"vm", "run", "--rm", "--image", "tiny", "--", "sha256sum"}, text) == here.out);
+}
+
+TEST_CASE("commands of a script share its standard input, line by line", "[vm]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
+  const auto in_shell = [&](const std::string& script) {
+    program p{{"sh", "-c",
+               "printf 'one\\ntwo\\nthree\\n' > " + h.top().string() + "/lines\n" +
+                   "lines=" + h.top().string() + "/lines\n" + script},
+              h.env};
+    p.env["PATH"] = bin("banger").parent_path().string() + ":/usr/bin:/bin";
+    const auto r = run(p, {}, boot_time);
+    INFO(r.err);
+    CHECK(r.status == 0);
+    return r.out;
+  };
+  const std::string all = "one\ntwo\nthree\n";
+  CHECK(in_shell("while read -r x; do banger exec a -n -- echo $x; done < $lines") == all);
+  CHECK(in_shell("while read -r x; do banger exec a -- echo $x; done < $lines") == all);
+  CHECK(in_shell("cat $lines | while read -r x; do banger exec a -- echo $x; done") == all);
+  CHECK(in_shell("{ banger exec a -- sh -c 'read -r x'; cat; } < $lines") == "two\nthree\n");
+  CHECK(in_shell("cat $lines | { banger exec a -- sh -c 'read -r x'; cat; }") == "two\nthree\n");
 }
 
 TEST_CASE("100 MB go through stdin and come back through stdout, every byte in its place", "[vm]") {

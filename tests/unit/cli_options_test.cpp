@@ -154,6 +154,11 @@ TEST_CASE("a bad value names its flag and the rule") {
 TEST_CASE("a flag that is unknown, twice, or without a value is refused") {
   CHECK_THAT(refused({"vm", "run", "--frob", "--", "x"}),
              Catch::StartsWith("unknown flag '--frob'"));
+  CHECK_THAT(refused({"vm", "run", "--cpus=4", "--", "x"}),
+             Catch::StartsWith("unknown flag '--cpus=4'; did you mean --vcpu? see `"));
+  CHECK_THAT(refused({"vm", "create", "--mem", "1G"}), Catch::Contains("did you mean --memory?"));
+  CHECK_THAT(refused({"vm", "run", "--quite", "--", "x"}), Catch::Contains("mean --quiet?"));
+  CHECK_THAT(refused({"vm", "list", "--mem"}), !Catch::Contains("did you mean --memory"));
   CHECK_THAT(refused({"vm", "run", "--vcpu", "1", "--vcpu", "2", "--", "x"}),
              Catch::StartsWith("--vcpu: it may be given only once"));
   CHECK_THAT(refused({"vm", "run", "--vcpu", "--", "x"}),
@@ -186,6 +191,33 @@ TEST_CASE("a command that does not fit one frame is refused before anything is s
 
 TEST_CASE("an exec without -- shows where it goes") {
   CHECK_THAT(refused({"vm", "exec", "box", "ls"}), Catch::Contains("banger vm exec box -- ls"));
+  CHECK_THAT(refused({"exec", "-t", "--env", "A=1", "box", "uname", "-a"}),
+             Catch::Contains("`banger vm exec -t --env A=1 box -- uname -a`"));
+  CHECK_THAT(refused({"vm", "exec", "box", "sh", "-c", "echo it's"}),
+             Catch::Contains("`banger vm exec box -- sh -c 'echo it'\\''s'`"));
+  CHECK_THAT(refused({"vm", "run", "--image", "tiny", "uname", "-a"}),
+             Catch::Contains("`banger vm run --image tiny -- uname -a`"));
+  CHECK_THAT(refused({"vm", "run", "--image", "tiny", "ls", "--help"}),
+             Catch::Contains("`banger vm run --image tiny -- ls --help`"));
+  CHECK_THAT(refused({"vm", "shell", "box", "ls"}),
+             Catch::Contains("`banger vm exec -t box -- ls`"));
+  CHECK_THAT(refused({"vm", "exec", "box", "ls", "--", "x"}), Catch::Contains("move it behind --"));
+}
+
+TEST_CASE("a name without --name is shown where it goes") {
+  CHECK_THAT(refused({"vm", "create", "--image", "tiny", "box2"}),
+             Catch::Contains("`banger vm create --image tiny --name box2`"));
+  understood<help_page>({"vm", "create", "box2", "--help"});
+}
+
+TEST_CASE("standard input is left alone where that is asked for") {
+  CHECK(understood<exec_options>({"vm", "exec", "box", "--", "x"}).request.has_stdin);
+  CHECK_FALSE(understood<exec_options>({"exec", "box", "-n", "--", "x"}).request.has_stdin);
+  CHECK_FALSE(understood<run_options>({"run", "--no-stdin", "--", "x"}).command.has_stdin);
+  CHECK_THAT(refused({"exec", "-n", "-t", "box", "--", "x"}),
+             Catch::Contains("a terminal session needs standard input"));
+  CHECK_THAT(refused({"exec", "-n", "-i", "box", "--", "x"}), Catch::Contains("contradict"));
+  CHECK_THAT(refused({"run", "-n", "-d"}), Catch::Contains("--no-stdin"));
 }
 
 TEST_CASE("verbs that take several VMs keep their order") {
@@ -198,6 +230,8 @@ TEST_CASE("verbs that take several VMs keep their order") {
 
 TEST_CASE("the other verbs are understood") {
   CHECK(understood<list_options>({"vm", "ls", "--json"}).json);
+  CHECK(understood<list_options>({"ls", "-q"}).quiet);
+  CHECK_THAT(refused({"ls", "-q", "--json"}), Catch::Contains("exclude each other"));
   CHECK(understood<show_options>({"vm", "show", "a"}).ref == "a");
   CHECK(understood<logs_options>({"vm", "logs", "-f", "a"}).follow);
   CHECK(understood<create_options>({"vm", "create", "--json"}).json);

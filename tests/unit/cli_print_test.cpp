@@ -3,9 +3,14 @@
 #include "cli/print.hpp"
 #include "cli/progress.hpp"
 #include "cli/resolve.hpp"
+#include "messages/base/unique_fd.hpp"
 #include "tests/support/catch.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 using namespace banger;
 using namespace banger::cli;
@@ -98,7 +103,7 @@ TEST_CASE("timing sums our own stages apart") {
 
 TEST_CASE("an error is one line that moves no cursor") {
   const failure f{errc::not_found, "no VM is called 'a\x1b[2Jb'", "why\n", "do this", "op-abc123"};
-  CHECK(error_line(f, false) == "banger: no VM is called 'a?[2Jb': why?; do this (op-abc123)\n");
+  CHECK(error_line(f, false) == "banger: no VM is called 'a?[2Jb': why; do this (op-abc123)\n");
   CHECK_THAT(error_line(f, true), Catch::StartsWith("\x1b[31mbanger:\x1b[0m no VM"));
 }
 
@@ -129,9 +134,55 @@ TEST_CASE("progress fits the width of the terminal, and its time is always seen"
 }
 
 TEST_CASE("a quiet progress line has nothing to wait for") {
-  progress_line line({false, false, 80}, false, "otter");
-  line.show({"op-1", "launch", "", 0});
-  CHECK(line.wait_ms() == -1);
+  for (const bool live : {false, true}) {
+    progress_line line({live, false, 80}, true, "otter");
+    line.show({"op-1", "launch", "", 0});
+    CHECK(line.wait_ms() == -1);
+  }
+}
+
+TEST_CASE("without a terminal a stage is told once it takes longer than a moment") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  const unique_fd out(ends[0]), in(ends[1]), before(::dup(STDERR_FILENO));
+  REQUIRE(::dup2(in.get(), STDERR_FILENO) >= 0);
+  std::string said;
+  const auto hear = [&] {
+    char bytes[4096];
+    for (ssize_t n; (n = ::read(out.get(), bytes, sizeof bytes)) > 0;)
+      said.append(bytes, static_cast<std::size_t>(n));
+  };
+  int first = 0, again = 0;
+  {
+    progress_line line({false, false, 80}, false, "otter");
+    line.show({"op-1", "kernel", "", 0});
+    line.show({"op-1", "image", "fetching packages", 0});
+    line.tick();
+    hear();
+    first = line.wait_ms();
+    ::poll(nullptr, 0, first);
+    line.show({"op-1", "image", "unpacking", 0});
+    line.tick();
+    again = line.wait_ms();
+  }
+  REQUIRE(::dup2(before.get(), STDERR_FILENO) >= 0);
+  CHECK(said.empty());
+  hear();
+  CHECK(said == "otter: image: unpacking (0.0 s)\n");
+  CHECK(first > 0);
+  CHECK(again > first);
+}
+
+TEST_CASE("lines of a guest's console come below an error, and indented in the page of a VM") {
+  const failure f{errc::timed_out, "no sign of life", "last console lines:\none\x1b\ntwo",
+                  "try again", ""};
+  CHECK(error_line(f, false) ==
+        "banger: no sign of life: last console lines:; try again\n  one?\n  two\n");
+  vm_detail vm;
+  vm.last_error = "it ended\nkernel: one\nkernel: two";
+  CHECK_THAT(vm_page(vm, 0), Catch::Contains("last error     it ended\n"
+                                             "               kernel: one\n"
+                                             "               kernel: two\n"));
 }
 
 TEST_CASE("the exit code is the command's own, or says what became of it") {

@@ -89,6 +89,8 @@ public:
   void opened() {
     send(frame_type::opened, stream_id::in, 0, guest::encode(guest::opened_body{7}));
   }
+  /// The command has read so much of its input; before `opened`: it is counted from here on.
+  void taken(std::uint64_t offset) { send(frame_type::taken, stream_id::in, offset, ""); }
   void data(stream_id s, std::uint64_t at, std::string_view bytes) {
     send(frame_type::data, s, at, bytes);
   }

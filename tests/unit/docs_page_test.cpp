@@ -1,6 +1,6 @@
 #include "tests/docs/page.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace banger::docs;
 using lines = std::vector<std::string>;

@@ -16,6 +16,7 @@ struct conversation {
   session s{events, 7};
   std::string out, err;
   std::vector<frame_type> heard;
+  std::vector<std::uint64_t> taken; ///< of the input, as it was told
   std::optional<exited_body> end;
 
   conversation() {
@@ -45,6 +46,10 @@ struct conversation {
       heard.push_back(f->head.type);
       if (f->head.type == frame_type::data)
         (f->head.stream == stream_id::out ? out : err) += f->payload;
+      if (f->head.type == frame_type::taken) {
+        CHECK_FALSE(end);
+        taken.push_back(f->head.offset);
+      }
       if (f->head.type == frame_type::exited)
         end = decode<exited_body>(f->payload);
     }
@@ -78,7 +83,8 @@ struct conversation {
 TEST_CASE_METHOD(conversation, "a command answers with its output apart and its exit status") {
   REQUIRE(open({"sh", "-c", "echo out; echo err >&2; exit 42"}));
   until_end();
-  CHECK(heard.front() == frame_type::opened);
+  CHECK(heard[0] == frame_type::taken);
+  CHECK(heard[1] == frame_type::opened);
   CHECK(heard.back() == frame_type::exited);
   CHECK(std::count(heard.begin(), heard.end(), frame_type::eof) == 2);
   CHECK(out == "out\n");
@@ -95,6 +101,25 @@ TEST_CASE_METHOD(conversation, "input goes through a command and comes back") {
   until_end();
   CHECK(out == "one two");
   CHECK(end->value == 0);
+}
+
+TEST_CASE_METHOD(conversation, "how much of its input a command has read is told before its end") {
+  const auto told = [&](std::vector<std::string> argv) {
+    REQUIRE(open(std::move(argv)));
+    REQUIRE(say(frame_type::data, 0, "one\ntwo\n"));
+    REQUIRE(say(frame_type::eof, 8, ""));
+    until_end();
+    REQUIRE_FALSE(taken.empty());
+    CHECK(taken.front() == 0);
+    return taken.back();
+  };
+  SECTION("nothing") { CHECK(told({"true"}) == 0); }
+  SECTION("a line") {
+    CHECK(told({"sh", "-c", "read line; echo $line"}) == 4);
+    CHECK(out == "one\n");
+  }
+  SECTION("all") { CHECK(told({"cat"}) == 8); }
+  SECTION("by a program that is not there") { CHECK(told({"no-such-command-anywhere"}) == 0); }
 }
 
 TEST_CASE_METHOD(conversation, "a signal ends a command and is told as such") {

@@ -175,7 +175,7 @@ TEST_CASE_METHOD(fixture,
   CHECK_FALSE(in.receive(window, "y"));
   in.write_more(events);
   const auto first = in.consumed();
-  CHECK(first == 65536); // what a pipe holds
+  CHECK(first == 4096); // what a pipe holds while it is counted what the command reads
   CHECK_FALSE(in.ack_due());
   std::uint64_t taken = 0;
   while (taken < 2 * 65536) {
@@ -187,6 +187,59 @@ TEST_CASE_METHOD(fixture,
   CHECK_FALSE(in.ack_due());
   in.close(events);
   CHECK(in.consumed() == window);
+}
+
+TEST_CASE_METHOD(fixture,
+                 "what a command has read is counted page by page, and exactly at the end") {
+  incoming in;
+  REQUIRE(in.start(events, std::move(pipe.write), false));
+  CHECK(in.counts());
+  const std::string bytes(10'000, 'x');
+  REQUIRE(in.receive(0, bytes));
+  in.write_more(events);
+  turn();
+  in.write_more(events);
+  CHECK(in.taken() == 0);
+  CHECK(pipe.take().size() == 4096);
+  turn();
+  in.write_more(events);
+  CHECK(in.taken() == 4096);
+  char some[100];
+  REQUIRE(::read(pipe.read.get(), some, sizeof some) == 100);
+  turn();
+  in.write_more(events);
+  CHECK(in.consumed() == 8192);
+  in.close(events);
+  CHECK(in.taken() == 4196);
+  CHECK(in.consumed() == 10'000);
+}
+
+TEST_CASE_METHOD(fixture, "a command that reads on gets a pipe that holds more") {
+  incoming in;
+  REQUIRE(in.start(events, std::move(pipe.write), false));
+  REQUIRE(in.receive(0, std::string(window, 'x')));
+  for (std::uint64_t read = 0; read < counted_input; turn()) {
+    in.write_more(events);
+    read += pipe.take().size();
+  }
+  in.write_more(events);
+  CHECK(in.taken() == counted_input);
+  CHECK(in.consumed() == counted_input + 256 * 1024);
+  in.close(events);
+  CHECK(in.taken() == counted_input);
+}
+
+TEST_CASE_METHOD(fixture, "what is left of input that ended is seen as well") {
+  incoming in;
+  REQUIRE(in.start(events, std::move(pipe.write), false));
+  REQUIRE(in.receive(0, "one\ntwo\n"));
+  REQUIRE(in.end(8));
+  in.write_more(events);
+  char some[4];
+  REQUIRE(::read(pipe.read.get(), some, sizeof some) == 4);
+  pipe.read.reset();
+  in.close(events);
+  CHECK(in.taken() == 4);
 }
 
 TEST_CASE_METHOD(fixture, "what a command does not want to read is taken and thrown away") {

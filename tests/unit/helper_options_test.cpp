@@ -1,6 +1,6 @@
 #include "privhelper/program/options.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <iostream>
 #include <sstream>

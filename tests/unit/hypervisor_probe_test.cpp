@@ -51,6 +51,20 @@ probe_places promising(const scratch_folder& folder) {
 
 } // namespace
 
+TEST_CASE("what is wrong with the QEMU that was named is told") {
+  const scratch_folder folder;
+  const auto why = [](const std::filesystem::path& file) {
+    const qemu_variable given(file);
+    return describe(no_qemu());
+  };
+  const auto missing = (folder.path() / "missing").string();
+  CHECK(why(missing).find(missing + ": No such file or directory") != std::string::npos);
+  CHECK(why(folder.file("plain", "x")).find("Permission denied") != std::string::npos);
+  CHECK(why(folder.file("other", "#!/bin/sh\n", true)).find("prints no version") !=
+        std::string::npos);
+  CHECK(why("").find("qemu-system-x86_64 is not installed") != std::string::npos);
+}
+
 TEST_CASE("KVM is used only when everything speaks for it") {
   for (const int error : {0, ENOENT, EACCES, EBUSY})
     for (const bool extensions : {false, true})

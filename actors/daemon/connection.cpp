@@ -1,6 +1,7 @@
 #include "actors/daemon/connection.hpp"
 
 #include "actors/log/log.hpp"
+#include "actors/privileged/presence.hpp"
 #include "privhelper/net/links.hpp"
 
 #include <algorithm>
@@ -9,8 +10,6 @@
 #include <unistd.h>
 
 namespace banger::daemon {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -76,13 +75,13 @@ connection choose_connection(const config::settings& settings,
                wanted.helper.value_or(config::builtin_helper),
                known_guests(found)};
   const auto mode = wanted.mode.value_or("auto");
-  std::error_code none;
-  const bool helped = fs::exists(c.helper / "network.sock", none);
+  const auto helper = mode == "user" ? expected<void>() : privileged::look_for_helper(c.helper);
+  const bool helped = mode != "user" && helper.has_value();
   c.bridged = mode == "bridge" || (mode == "auto" && helped);
   if (mode == "auto" && !helped)
-    c.why_not = "no root helper serves in " + c.helper.string();
+    c.why_not = helper.error().why;
   // Root does it alone only where it was told to: its network is the whole machine's.
-  if (mode == "bridge" && !helped && ::geteuid() == 0)
+  if (mode == "bridge" && !helper && helper.error().code != errc::timed_out && ::geteuid() == 0)
     c.helper.clear();
   c.attended = c.bridged || std::any_of(c.known.begin(), c.known.end(),
                                         [](const auto& g) { return !g.bridge.empty(); });

@@ -3,8 +3,8 @@
 #include "actors/hypervisor/launcher.hpp"
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/proving.hpp"
+#include "actors/ssh/keys.hpp"
 #include "actors/storage/files.hpp"
-#include "actors/storage/process.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -30,19 +30,12 @@ expected<unique_fd> lock_state(const folders& where) {
 
 namespace {
 
-expected<std::string> read_public_key(const fs::path& key) {
-  auto line = storage::read_file(key.string() + ".pub", 4096);
-  if (line && line->ends_with('\n'))
-    line->pop_back();
-  return line;
-}
-
 expected<std::string> chosen_key(const fs::path& key) {
   const auto refuse = [&](std::string why, std::string remedy) {
     return fail(errc::bad_request, "ssh_key_path: cannot use " + key.string(), std::move(why),
                 std::move(remedy));
   };
-  auto line = read_public_key(key);
+  auto line = ssh::read_public_line(key);
   if (!line)
     return refuse("its public half cannot be read: " + describe(line.error()),
                   "make both with `ssh-keygen -t ed25519 -f " + key.string() + "`");
@@ -51,35 +44,18 @@ expected<std::string> chosen_key(const fs::path& key) {
   return line;
 }
 
-// The private half comes into its place last: where it is, both are, whenever we were killed.
-expected<void> make_key(const fs::path& key) {
-  storage::scrap secret(key.string() + ".tmp"), open(key.string() + ".tmp.pub");
-  std::error_code ignored;
-  for (const auto* left : {&secret, &open})
-    fs::remove(left->path(), ignored);
-  const storage::command make{{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "banger", "-f",
-                               secret.path().string()}};
-  if (auto made = storage::run(make); !made)
-    return tl::unexpected(made.error());
-  if (auto ok = open.publish(key.string() + ".pub"); !ok)
-    return ok;
-  return secret.publish(key);
-}
-
 } // namespace
 
-expected<std::string> ensure_ssh_key(const folders& where, const std::optional<fs::path>& chosen) {
-  if (chosen)
-    return chosen_key(*chosen);
-  const auto folder = where.state / "ssh";
-  if (auto ok = secure_folder(folder); !ok)
-    return tl::unexpected(ok.error());
-  const auto key = folder / "id_ed25519";
-  std::error_code ignored;
-  if (!fs::exists(key, ignored))
-    if (auto made = make_key(key); !made)
-      return tl::unexpected(made.error());
-  return read_public_key(key);
+expected<key_source> find_key(const folders& where, const std::optional<fs::path>& chosen) {
+  using lines = std::vector<std::string>;
+  if (!chosen)
+    return [folder = where.state / "ssh"] {
+      return ssh::ensure_key(folder).map([](const std::string& line) { return lines{line}; });
+    };
+  const auto line = chosen_key(*chosen);
+  if (!line)
+    return tl::unexpected(line.error());
+  return [keys = lines{*line}]() -> expected<lines> { return keys; };
 }
 
 namespace {
@@ -101,7 +77,7 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
   auto disk = storage::choose_root_disk(where.state, o.root_disk);
   if (!disk)
     return tl::unexpected(disk.error());
-  auto key = ensure_ssh_key(where, settings.ssh_key_path);
+  auto key = find_key(where, settings.ssh_key_path);
   if (!key)
     return tl::unexpected(key.error());
   back_ends found;
@@ -110,7 +86,7 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
       facts, where.cache, scaled(hypervisor::boot_limits{}, o.time_scale));
   found.site.launcher = hypervisor::make_direct_launcher(facts);
   found.site.root_disk = disk->kind;
-  found.site.authorized_keys = {*key};
+  found.site.authorized_keys = std::move(*key);
   found.site.time_scale = o.time_scale;
   if (settings.default_dns)
     found.site.dns = {*settings.default_dns};

@@ -15,10 +15,12 @@ namespace banger::daemon {
 /// `already_exists`.
 expected<unique_fd> lock_state(const folders& where);
 
-/// The public half of our ed25519 key, made on first start; or of the user's own, `chosen`, which
-/// is never made. `bad_request`: it is missing or of another kind.
-expected<std::string> ensure_ssh_key(const folders& where,
-                                     const std::optional<std::filesystem::path>& chosen);
+/// Who may log in to VMs: the owner of our own key, which is made when the first VM is launched, or
+/// of the user's own, `chosen`, which is never made and is read now. `bad_request`: that is missing
+/// or of another kind.
+using key_source = std::function<expected<std::vector<std::string>>()>;
+expected<key_source> find_key(const folders& where,
+                              const std::optional<std::filesystem::path>& chosen);
 
 /// Back-ends by probing; `why` names what was passed over.
 struct back_ends {

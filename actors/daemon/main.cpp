@@ -71,6 +71,8 @@ expected<config::settings> read_config(options& o) {
   if (!where)
     return tl::unexpected(where.error());
   auto settings = config::load(*where);
+  if (const char* helper = std::getenv("BANGER_NETWORK_HELPER"); settings && helper != nullptr)
+    settings->network.helper = helper;
   if (settings)
     if (auto ok = settle(o, *settings); !ok)
       return tl::unexpected(ok.error());

@@ -104,9 +104,13 @@ bool set_limits() {
   return true;
 }
 
-// Root may simply make one. Others need a user namespace for it, which some hosts forbid: then
-// Landlock and QEMU's own filter are what is left.
-bool leave_network(bool root) { return ::unshare(CLONE_NEWNET | (root ? 0 : CLONE_NEWUSER)) == 0; }
+// CAP_SYS_ADMIN may simply make one. Others need a user namespace for it, which some hosts forbid:
+// then Landlock and QEMU's own filter are what is left. Inside one there is no other user to
+// become.
+bool leave_network(bool will_change_user) {
+  return ::unshare(CLONE_NEWNET) == 0 ||
+         (!will_change_user && ::unshare(CLONE_NEWNET | CLONE_NEWUSER) == 0);
+}
 
 // Raw system calls: glibc's would signal threads that this process does not have.
 bool become(const child_plan& plan) {
@@ -138,7 +142,7 @@ bool drop_privileges() {
   ::umask(077);
   if (!set_limits())
     give_up(plan, stage::limits);
-  if (plan.own_network && leave_network(::geteuid() == 0))
+  if (plan.own_network && leave_network(plan.change_user))
     bars |= bar_network;
   shrink_bounding_set();
   if (plan.change_user) {

@@ -4,7 +4,9 @@
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace banger::hypervisor {
@@ -27,6 +29,19 @@ bool id_exists(const char* map_file, std::uint32_t id) {
 
 bool user_exists(std::uint32_t id) {
   return id_exists("/proc/self/uid_map", id) && id_exists("/proc/self/gid_map", id);
+}
+
+// The first capability that this thread lacks to run a process as another user and to end it.
+const char* missing_capability() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0)
+    return nullptr; // the attempt tells
+  const auto lacks = [&sets](int capability) { return (sets[0].effective >> capability & 1) == 0; };
+  return lacks(CAP_SETUID)   ? "CAP_SETUID"
+         : lacks(CAP_SETGID) ? "CAP_SETGID"
+         : lacks(CAP_KILL)   ? "CAP_KILL"
+                             : nullptr;
 }
 
 // The resolver's file is replaced by rename when the network changes; a rule on the file would go
@@ -55,11 +70,17 @@ run_as choose_user(const launch_plan& plan) {
   user.gid = ::getegid();
   if (user.uid != 0)
     return user;
+  if (const auto* lacking = missing_capability()) {
+    user.why_root = std::string("no ") + lacking + " here to run it as another user";
+    return user;
+  }
   auto id = vm_uid(plan.log.parent_path());
   if (!user_exists(id))
     id = nobody;
-  if (!user_exists(id))
-    return user; // a namespace with root alone: there is nobody else to be
+  if (!user_exists(id)) {
+    user.why_root = "no other user exists here";
+    return user;
+  }
   user = {true, id, id, {}};
   for (const auto& path : plan.writable) {
     struct stat info {};
@@ -107,7 +128,8 @@ std::string describe_confinement(std::uint32_t bars, int abi, const run_as& user
   if ((bars & bar_user) != 0)
     text += ", uid " + std::to_string(user.uid);
   else if (user.uid == 0)
-    text += ", root without capabilities (no other user exists here)";
+    text += ", root without capabilities" +
+            (user.why_root.empty() ? std::string() : " (" + user.why_root + ")");
   return text;
 }
 

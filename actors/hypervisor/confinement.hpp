@@ -16,6 +16,7 @@ struct run_as {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups; ///< only what a device of the plan asks for
+  std::string why_root = {}; ///< for people, where root stays root
 };
 
 /// First and number of the user ids that belong to VMMs when the daemon is root. Nobody else uses
@@ -26,7 +27,9 @@ inline constexpr std::uint32_t vm_uid_count = 0x0fffff00;
 /// The same for the same folder, always; two folders share one with a chance of 1 : 268 million.
 std::uint32_t vm_uid(const std::filesystem::path& folder);
 
-/// An unprivileged user for this plan if the daemon is root, else the daemon's own.
+/// An unprivileged user for this plan if the daemon is root, else the daemon's own. Root stays root
+/// where no other user exists, and where it may not become one or end its processes: in a container
+/// without CAP_SETUID, CAP_SETGID or CAP_KILL.
 run_as choose_user(const launch_plan& plan);
 
 /// What of the file system the hypervisor needs: itself, its libraries and firmware, and the plan's

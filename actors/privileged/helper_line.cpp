@@ -1,3 +1,4 @@
+#include "actors/privileged/presence.hpp"
 #include "actors/privileged/privileged.hpp"
 #include "messages/actor/remote.hpp"
 #include "messages/base/version.hpp"
@@ -13,8 +14,16 @@ namespace {
 
 constexpr auto reach_deadline = 2s;
 
+// A connection that closes before the greeting may mean a full helper or another owner: a second
+// look tells them apart.
 failure not_reached(const std::filesystem::path& folder, failure why) {
+  if (why.code == errc::busy || why.code == errc::unauthorized)
+    if (const auto seen = look_for_helper(folder, reach_deadline);
+        !seen && seen.error().code == errc::unauthorized)
+      why = seen.error();
   why.what = "cannot reach the root helper in " + folder.string();
+  if (why.code == errc::unauthorized)
+    why.remedy = remedy_for_foreign(folder);
   if (why.code != errc::not_found)
     return why;
   why.code = errc::unavailable;
@@ -38,7 +47,7 @@ expected<network_helper> greet(caf::actor_system& system, network_helper helper)
 
 expected<network_helper> reach(caf::actor_system& system, const std::filesystem::path& folder) {
   auto helper =
-      transport::connect_to<network_helper>(system, folder / "network.sock", reach_deadline);
+      transport::connect_to<network_helper>(system, folder / orders_socket, reach_deadline);
   if (!helper)
     return tl::unexpected(not_reached(folder, helper.error()));
   return greet(system, std::move(*helper));

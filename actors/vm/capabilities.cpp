@@ -121,7 +121,6 @@ void shrink_work(build& b) {
 void shape_identity(build& b) {
   b.guest.hostname = b.vm.name.str();
   b.guest.machine_id = b.vm.machine_id;
-  b.guest.authorized_keys = b.site.authorized_keys;
   b.guest.init = b.vm.machine.init;
   b.guest.seed.resize(64);
   // Does not fail for 64 bytes once the host's generator is seeded (getrandom(2)).

@@ -52,6 +52,16 @@ step_table compose(const std::vector<capability>& all, bool bridged, bool connec
   return table;
 }
 
+expected<void> admit_keys(build& b) {
+  if (!b.site.authorized_keys)
+    return {};
+  auto keys = b.site.authorized_keys();
+  if (!keys)
+    return tl::unexpected(keys.error());
+  b.guest.authorized_keys = std::move(*keys);
+  return {};
+}
+
 void shape(build& b, const std::vector<capability>& all) {
   b.machine = {};
   b.guest = {};

@@ -19,7 +19,8 @@ struct host {
   std::shared_ptr<const hypervisor::driver> driver;
   std::shared_ptr<const hypervisor::launcher> launcher;
   storage::root_disk_kind root_disk = storage::root_disk_kind::overlay;
-  std::vector<std::string> authorized_keys;
+  /// Lines of authorized_keys for every guest. Blocks: it may make a key. Empty: none.
+  std::function<expected<std::vector<std::string>>()> authorized_keys;
   double time_scale = 1;        ///< stretches the deadlines, for slow hosts
   std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
   bool bridged = false;         ///< VMs that start become ports of a bridge of the host
@@ -72,6 +73,9 @@ std::vector<capability> standard_capabilities();
 /// `bridged`: with the steps of VMs on a bridge; `connects`: also with the one that brings them
 /// there.
 step_table compose(const std::vector<capability>& all, bool bridged = false, bool connects = true);
+
+/// Who may log in, into b.guest, after `shape`.
+expected<void> admit_keys(build& b);
 
 /// Machine and guest as all capabilities want them. Fills b.machine and b.guest anew.
 void shape(build& b, const std::vector<capability>& all);

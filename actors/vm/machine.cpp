@@ -221,6 +221,8 @@ void machine_state::launch() {
         if (auto gone = end_process(*b); !gone)
           return tl::unexpected(gone.error());
         shape(*b, capabilities);
+        if (auto admitted = admit_keys(*b); !admitted)
+          return tl::unexpected(admitted.error());
         auto planned = b->site.driver->plan(b->machine);
         if (!planned)
           return tl::unexpected(planned.error());

@@ -27,6 +27,15 @@ fs::path base(const char* variable, const fs::path& home, const char* otherwise)
   return (given.empty() ? home / otherwise : given) / "banger";
 }
 
+// In a container HOME is often a folder that is root's or read-only.
+tl::unexpected<failure> cannot_make(const fs::path& folder, int error) {
+  auto failed = fail_errno("cannot make the folder " + folder.string(), error);
+  if (error == EACCES || error == EROFS || error == ENOENT)
+    failed.value().remedy =
+        "set HOME, or the XDG variable that it comes from, to a folder that this user may write";
+  return failed;
+}
+
 } // namespace
 
 expected<folders> find_folders() {
@@ -50,7 +59,7 @@ expected<void> secure_folder(const fs::path& folder) {
   std::error_code ignored;
   fs::create_directories(folder.parent_path(), ignored);
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail_errno("cannot make the folder " + folder.string(), errno);
+    return cannot_make(folder, errno);
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0)
     return fail_errno("cannot look at " + folder.string(), errno);

@@ -41,7 +41,7 @@ const std::vector<key>& keys() {
       {"network", "subnet", "network", "one that no route of the host is in the way of",
        "addresses of VMs on the bridge; private", "\"10.213.0.0/20\"", ""},
       {"network", "helper", "path", builtin_helper, "folder of the root helper's sockets",
-       "\"/run/banger\"", ""},
+       "\"/run/banger\"", "BANGER_NETWORK_HELPER"},
       {"network", "dns_port", "integer", "42069",
        "port on 127.0.0.1 that answers for NAME.vm, where VMs are on the bridge; below 1024 "
        "systemd-resolved is not told of it",

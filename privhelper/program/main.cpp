@@ -77,9 +77,13 @@ transport::options door_of(doors& d, std::uint32_t owner) {
   o.allowed_uids = {0, owner};
   o.kept_for_root = 8;
   const auto told = std::make_shared<stranger_log>(); // both are called in one thread
-  o.refused = [told](const auto& who, const auto& why) { (*told)("client_refused", who, why); };
+  // Without a reason it left by itself: a daemon looks whether it is served here.
+  o.refused = [told](const auto& who, const auto& why) {
+    if (!why.empty())
+      (*told)("client_refused", who, why);
+  };
   o.closed = [told](const auto& who, const auto& why) {
-    if (!why.empty()) // it did not leave by itself
+    if (!why.empty())
       (*told)("client_cut", who, why);
   };
   return o;

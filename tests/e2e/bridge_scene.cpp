@@ -48,6 +48,7 @@ bridge_scene::bridge_scene(bool scripted, const std::string& mode, whose owner)
   add_route(inside, "0.0.0.0/0", server);
   here_.emplace(inside);
   home_ = owner == whose::users ? home_of_user() : std::make_unique<home>();
+  home_->env.erase("BANGER_NETWORK_HELPER");
   if (scripted)
     home_->env["BANGER_QEMU"] = bin("scripted-vmm");
   fs::create_directories(home_->top() / "k/banger");

@@ -102,9 +102,12 @@ TEST_CASE("every line of the daemon's log is a JSON object with time, level and 
   CHECK(with_op > 1);
 }
 
-TEST_CASE("the first start makes an ssh key pair that only its owner can read", "[both][none]") {
+TEST_CASE("the first VM makes an ssh key pair that only its owner can read", "[both][none]") {
   home h;
+  h.env["BANGER_QEMU"] = bin("scripted-vmm");
   h.good({"vm", "list"});
+  CHECK_FALSE(std::filesystem::exists(h.state() / "ssh"));
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   std::filesystem::path key;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(h.state()))
     if (entry.path().filename() == "id_ed25519")

@@ -33,6 +33,17 @@ void go(int fd) {
     std::abort();
 }
 
+// A new namespace begins with IPv4 settings of the machine, which Docker or an administrator may
+// have changed. The first one changes others, so it is first.
+void forget_machine() {
+  for (const auto* setting :
+       {"ip_forward", "conf/all/rp_filter", "conf/default/rp_filter", "conf/all/arp_ignore",
+        "conf/default/arp_ignore", "conf/all/arp_announce", "conf/default/arp_announce",
+        "conf/all/arp_filter", "conf/default/arp_filter", "conf/all/route_localnet",
+        "conf/default/route_localnet", "conf/all/accept_local", "conf/default/accept_local"})
+    std::ofstream(std::string("/proc/sys/net/ipv4/") + setting) << "0\n";
+}
+
 void tell(const space& where, std::vector<request> requests) {
   where.in([&] {
     need(need(net::netlink::open()).must("a test's link", std::move(requests)));
@@ -124,6 +135,7 @@ space::space() {
   if (::unshare(CLONE_NEWNET) != 0)
     give_up(std::string("cannot make a network namespace: ") + std::strerror(errno));
   fd_ = here();
+  forget_machine();
   go(home.get());
   tell(*this, request::link(RTM_NEWLINK, 0, index_of(*this, "lo"), true));
 }

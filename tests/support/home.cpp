@@ -71,6 +71,7 @@ home::home(images wanted) {
          {"XDG_STATE_HOME", top_ / "s"},
          {"XDG_CACHE_HOME", top_ / "c"},
          {"XDG_CONFIG_HOME", top_ / "k"},
+         {"BANGER_NETWORK_HELPER", top_ / "no-helper"}, // a helper of this machine is not for tests
          {"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
          {"LANG", "C.UTF-8"}};
   for (const auto* name : {"HOME", "XDG_RUNTIME_DIR"}) {

@@ -116,6 +116,12 @@ TEST_CASE_METHOD(playground, "a file in place of the folder is refused") {
   CHECK(secure_folder(top / "file").error().code == errc::unauthorized);
 }
 
+TEST_CASE("a folder that cannot be made is an error that names the variable") {
+  const auto made = secure_folder("/proc/none/banger");
+  REQUIRE_FALSE(made);
+  CHECK(made.error().remedy.find("set HOME") == 0);
+}
+
 TEST_CASE_METHOD(playground, "a folder of another user is refused") {
   if (::geteuid() != 0) {
     CHECK(secure_folder("/etc").error().code == errc::unauthorized);

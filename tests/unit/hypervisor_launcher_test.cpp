@@ -10,8 +10,10 @@
 #include <array>
 #include <csignal>
 #include <iterator>
+#include <linux/capability.h>
 #include <set>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <thread>
 
 using namespace banger;
@@ -19,6 +21,7 @@ using namespace banger::hypervisor;
 using banger::test::becomes_readable;
 using banger::test::content;
 using banger::test::scratch_folder;
+using Catch::Contains;
 
 namespace {
 
@@ -55,6 +58,25 @@ std::string line_of(const std::string& text, const std::string& name) {
   const auto value = text.find_first_not_of(" \t", begin + name.size() + 1);
   return text.substr(value, text.find('\n', value) - value);
 }
+
+/// Takes a capability from this thread's effective set for a while.
+class without {
+public:
+  explicit without(int capability) : bit_(1U << capability) { change(true); }
+  ~without() { change(false); }
+  without(const without&) = delete;
+  without& operator=(const without&) = delete;
+
+private:
+  void change(bool away) const {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2] = {};
+    REQUIRE(::syscall(SYS_capget, &header, sets) == 0);
+    sets[0].effective = away ? sets[0].effective & ~bit_ : sets[0].effective | bit_;
+    REQUIRE(::syscall(SYS_capset, &header, sets) == 0);
+  }
+  std::uint32_t bit_;
+};
 
 bool landlock_missing() {
   if (landlock_abi() > 0)
@@ -130,6 +152,31 @@ TEST_CASE("a launched process of root runs as an unprivileged user of its own") 
   CHECK(line_of(status, "Gid") == id + "\t" + id + "\t" + id + "\t" + id);
   CHECK(line_of(status, "Groups").find_first_of("0123456789") == std::string::npos);
   CHECK(line_of(status, "CapBnd") == "0000000000000000");
+}
+
+TEST_CASE("root that may not become another user runs the process as itself, with nothing more") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root");
+    return;
+  }
+  const scratch_folder folder;
+  for (const int capability : {CAP_SETUID, CAP_SETGID, CAP_KILL}) {
+    const without missing(capability);
+    auto planned = program(folder, {"cat", "/proc/self/status"});
+    const auto user = choose_user(planned.plan);
+    CHECK_FALSE(user.change);
+    auto machine = closed_launcher()->launch(std::move(planned));
+    REQUIRE(machine);
+    REQUIRE(becomes_readable(machine->pidfd.get()));
+    CHECK_THAT(machine->confinement, Contains("root without capabilities (no CAP_") &&
+                                         Contains("to run it as another user"));
+  }
+  const without missing(CAP_SETUID);
+  const auto status = output(folder, {"cat", "/proc/self/status"});
+  CHECK(line_of(status, "Uid") == "0\t0\t0\t0");
+  CHECK(line_of(status, "NoNewPrivs") == "1");
+  for (const auto* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    CHECK(line_of(status, set) == "0000000000000000");
 }
 
 TEST_CASE("ignored and blocked signals of the daemon are not inherited") {
@@ -315,6 +362,8 @@ TEST_CASE("a confinement without Landlock says so") {
   CHECK(describe_confinement(bar_landlock | bar_network | bar_user | bar_seccomp, 7,
                              {true, 1879048192, 0, {}}) ==
         "landlock ABI 7, seccomp, own network namespace, uid 1879048192");
+  CHECK(describe_confinement(bar_landlock, 7, {false, 0, 0, {}, "no CAP_SETUID here"}) ==
+        "landlock ABI 7, root without capabilities (no CAP_SETUID here)");
 }
 
 TEST_CASE("a folder always gives the same user, out of the range that is ours") {

@@ -49,14 +49,13 @@ bool follow(test::at_terminal& terminal, const std::string& line) {
 
 shell::shell(const person& p)
     : bash_(in_folder(p, {"bash", "--norc", "--noprofile"})),
-      script_(p.env.at("BANGER_DOCS_SCRIPT")) {
-  bash_.write("exec 2>&1\n");
-}
+      script_(p.env.at("BANGER_DOCS_SCRIPT")) {}
 
 answer shell::run(const std::string& command) {
   std::ofstream(script_, std::ios::trunc) << command << "\n";
   bash_.write(". " + script_ + " </dev/null; printf '\\001%s\\001' $?\n");
   answer result;
+  const auto errors_before = bash_.err().size();
   std::size_t first = 0, last = 0;
   const bool ended = bash_.until(
       [&] {
@@ -68,6 +67,7 @@ answer shell::run(const std::string& command) {
       patience);
   const auto& out = bash_.out();
   result.output = out.substr(seen_, std::min(first, out.size()) - seen_);
+  result.errors = bash_.err().substr(errors_before);
   if (ended && last != std::string::npos) {
     result.status = std::stoi(out.substr(first + 1, last - first - 1));
     seen_ = last + 1;
@@ -85,9 +85,9 @@ answer run_at_terminal(const person& p, const std::string& command,
   test::at_terminal terminal(in_folder(p, {"bash", "--norc", "--noprofile", "-c", command}));
   for (const auto& line : shown)
     if (!follow(terminal, line))
-      return {-1, terminal.shown() + "\n(not seen: " + line + ")"};
+      return {-1, terminal.shown(), "not seen: " + line};
   const int status = terminal.wait(one_step);
-  return {status, terminal.shown()};
+  return {status, terminal.shown(), {}};
 }
 
 apart::apart()

@@ -13,8 +13,8 @@ namespace banger::docs {
 inline constexpr test::milliseconds one_step{90'000};
 
 struct answer {
-  int status = -1; ///< -1: it ran longer than the deadline
-  std::string output;
+  int status = -1;            ///< -1: it ran longer than the deadline
+  std::string output, errors; ///< a terminal's are one, in `output`
   test::milliseconds took{};
 };
 
@@ -27,7 +27,7 @@ struct person {
 class shell {
 public:
   explicit shell(const person& p);
-  /// One command with its output and errors as on a terminal; its standard input is empty.
+  /// One command; its standard input is empty.
   answer run(const std::string& command);
 
 private:

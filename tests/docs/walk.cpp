@@ -168,7 +168,7 @@ answer walk::do_command(const block& b, const command& c) {
 // The user's shell expands the words, since `$(id -u)` is the user's there; then root runs them.
 answer walk::do_sudo(const std::string& rest) {
   if (!apart_)
-    return {1, "a block with sudo has the mark root"};
+    return {1, {}, "a block with sudo has the mark root"};
   const bool beside = rest.starts_with("-b ");
   auto words = apart_->enter();
   for (const auto& word : {std::string("env"), std::string("-C"), reader_.folder})
@@ -178,13 +178,13 @@ answer walk::do_sudo(const std::string& rest) {
   test::program p{words, {{"PATH", reader_.env.at("PATH")}}};
   if (!beside) {
     const auto end = test::run(p, {}, one_step);
-    return {end.status, end.out + end.err};
+    return {end.status, end.out, end.err};
   }
   by_sudo_.push_back(std::make_unique<test::child>(p));
   auto& helper = *by_sudo_.back();
   const bool serves =
       helper.until([&] { return helper.err().find("serving") != std::string::npos; }, one_step);
-  return {serves ? 0 : 1, helper.out() + helper.err()};
+  return {serves ? 0 : 1, helper.out(), helper.err()};
 }
 
 // Root has a HOME of its own, with the kernel that the user's daemon fetched: here is no network.
@@ -243,7 +243,9 @@ void walk::judge(const std::string& where, const command& what, bool compare, co
   if (good)
     return;
   ++tally_.failed;
-  std::cout << "  status " << got.status << ", output:\n" << got.output << "\n";
+  std::cout << "  status " << got.status << ", output:\n"
+            << got.output << "\n  errors:\n"
+            << got.errors << "\n";
   if (compare) {
     std::cout << "  the page shows:\n";
     for (const auto& line : what.shown)

@@ -25,15 +25,15 @@ namespace {
 struct workshop : test::scratch {
   boot_request request{*this / "cache", *this / "init", *this / "kernel.deb"};
 
-  explicit workshop(bool packed = false) {
+  explicit workshop(bool packed_kernel = false) {
     put(request.banger_init, static_program("one"));
     const auto tree = *this / "package";
     put(tree / "DEBIAN/control", "Package: linux-image-6.1.0-99-test-amd64\nVersion: 6.1.1-1\n"
                                  "Architecture: amd64\nMaintainer: t <t@t>\nDescription: t\n");
     put(tree / "boot" / (std::string("vmlinuz-") + samples::release),
-        samples::bzimage(
-            packed ? samples::payload(samples::kernel(), "zstd", ::archive_write_add_filter_zstd)
-                   : samples::lz4(samples::kernel())));
+        samples::bzimage(packed_kernel ? samples::payload(samples::kernel(), "zstd",
+                                                          ::archive_write_add_filter_zstd)
+                                       : samples::lz4(samples::kernel())));
     const auto modules = tree / "lib/modules" / samples::release;
     put(modules / "modules.builtin", "kernel/fs/ext4/ext4.ko\n");
     put(modules / "modules.order", "");
@@ -41,9 +41,10 @@ struct workshop : test::scratch {
     for (const auto* group : {&wishes.console, &wishes.rest})
       for (const auto& name : *group)
         if (name != "ext4")
-          put(modules / "kernel" / (name + (packed ? ".ko.xz" : ".ko")),
-              packed ? samples::packed(samples::module(name, ""), ::archive_write_add_filter_xz)
-                     : samples::module(name, ""));
+          put(modules / "kernel" / (name + (packed_kernel ? ".ko.xz" : ".ko")),
+              packed_kernel
+                  ? samples::packed(samples::module(name, ""), ::archive_write_add_filter_xz)
+                  : samples::module(name, ""));
     const auto packed = storage::run(
         {.argv = {"dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, request.package_file}});
     INFO(why(packed));

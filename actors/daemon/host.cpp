@@ -3,6 +3,7 @@
 #include "actors/hypervisor/launcher.hpp"
 #include "actors/hypervisor/process.hpp"
 #include "actors/hypervisor/proving.hpp"
+#include "actors/log/log.hpp"
 #include "actors/ssh/keys.hpp"
 #include "actors/storage/files.hpp"
 
@@ -18,6 +19,31 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto last_moments = 3s;
+
+expected<config::settings> read_config(options& o) {
+  const auto where = find_folders();
+  if (!where)
+    return tl::unexpected(where.error());
+  auto settings = config::load(*where);
+  if (const char* helper = std::getenv("BANGER_NETWORK_HELPER"); settings && helper != nullptr)
+    settings->network.helper = helper;
+  if (settings)
+    if (auto ok = settle(o, *settings); !ok)
+      return tl::unexpected(ok.error());
+  return settings;
+}
+
+expected<folders> prepare_folders(const options& o) {
+  auto where = find_folders();
+  if (!where)
+    return where;
+  for (const auto& folder : {where->runtime, where->state, where->state / "images", where->cache})
+    if (auto ok = secure_folder(folder); !ok)
+      return tl::unexpected(ok.error());
+  if (auto ok = log::open({.file = daemon_log(*where), .least = o.log_level}); !ok)
+    return tl::unexpected(ok.error());
+  return where;
+}
 
 expected<unique_fd> lock_state(const folders& where) {
   // A daemon that was killed lets go of its sockets first: its lock may last a moment longer.

@@ -8,8 +8,15 @@
 #include "actors/vms/vms.hpp"
 #include "messages/base/paths.hpp"
 #include "messages/base/unique_fd.hpp"
+#include "messages/config/config.hpp"
 
 namespace banger::daemon {
+
+/// Comes first: the file says what is logged. The errors of `config::load` and `settle`.
+expected<config::settings> read_config(options& o);
+
+/// Makes or checks them, and opens the log.
+expected<folders> prepare_folders(const options& o);
 
 /// One daemon per state folder, whatever its sockets are called: held while the daemon lives.
 /// `already_exists`.

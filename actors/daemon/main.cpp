@@ -65,32 +65,6 @@ int print_version() {
   return 0;
 }
 
-// The file comes first: it says what is logged.
-expected<config::settings> read_config(options& o) {
-  const auto where = find_folders();
-  if (!where)
-    return tl::unexpected(where.error());
-  auto settings = config::load(*where);
-  if (const char* helper = std::getenv("BANGER_NETWORK_HELPER"); settings && helper != nullptr)
-    settings->network.helper = helper;
-  if (settings)
-    if (auto ok = settle(o, *settings); !ok)
-      return tl::unexpected(ok.error());
-  return settings;
-}
-
-expected<folders> prepare_folders(const options& o) {
-  auto where = find_folders();
-  if (!where)
-    return where;
-  for (const auto& folder : {where->runtime, where->state, where->state / "images", where->cache})
-    if (auto ok = secure_folder(folder); !ok)
-      return tl::unexpected(ok.error());
-  if (auto ok = log::open({.file = daemon_log(*where), .least = o.log_level}); !ok)
-    return tl::unexpected(ok.error());
-  return where;
-}
-
 // TERM, INT and HUP become a message like any other.
 unique_fd block_signals() {
   ::signal(SIGPIPE, SIG_IGN);

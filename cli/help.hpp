@@ -169,7 +169,7 @@ inline constexpr std::string_view run_examples =
   $ banger vm exec box -- cat /root/note
   $ banger vm run -it --rm -- top
   $ banger vm run -d --name web && banger vm shell web
-  $ banger vm run --rm --nested --image tiny -- grep -c -w svm /proc/cpuinfo
+  $ banger vm run --rm --nested --image tiny -- grep -m 1 -c -w -E 'svm|vmx' /proc/cpuinfo
 The command is run as it is, without a shell; write `-- sh -c '...'` for pipes and variables. Its
 environment is the VM's own plus what --env adds. Without a command it is root's login shell, in a
 terminal. Exit code: the command's own (128+N if signal N ended it), 125 if the VM could not be

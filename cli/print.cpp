@@ -164,10 +164,6 @@ std::string vm_page(const vm_detail& vm, std::uint64_t now_ms) {
   return text;
 }
 
-std::string notice_line(const vm_view& vm) {
-  return vm.notice.empty() ? "" : "note: " + plain(vm.notice) + "\n";
-}
-
 std::string spec_line(const create_request& vm) {
   return "spec: " + std::to_string(vm.vcpu) + " vcpu | " + std::to_string(vm.memory_mib) +
          " MiB | " + short_size(vm.disk_bytes) + " disk | " + plain(vm.image) + "\n";

@@ -36,8 +36,6 @@ std::string vm_table(const std::vector<messages::vm_view>& vms, std::uint64_t no
 std::string id_lines(const std::vector<messages::vm_view>& vms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 /// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
-/// "note: ..." for a VM that is slower than it could be; else empty.
-std::string notice_line(const messages::vm_view& vm);
 std::string spec_line(const messages::create_request& vm);
 /// `config_note` follows the name of the daemon's configuration file; `no_names`: why NAME.vm is
 /// not answered for.

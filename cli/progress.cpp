@@ -57,6 +57,10 @@ progress_line::progress_line(const terminal& to, bool quiet, std::string label)
 void progress_line::show(const messages::progress& news) {
   if (quiet_)
     return;
+  if (news.stage == "notice") {
+    clear();
+    return say("note: " + plain(news.detail) + "\n");
+  }
   if (!live_)
     return show_plainly(news);
   news_ = news;

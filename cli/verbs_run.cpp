@@ -64,8 +64,6 @@ made make_vm(context& ctx, const create_request& request, const signal_source& s
     return {{}, ctx.report(*error)};
   if (timing)
     note(timing_table(end.stages));
-  if (!quiet)
-    note(notice_line(end.vm));
   return {end.vm, {}};
 }
 

@@ -51,8 +51,6 @@ int tell(const context& ctx, const manner& how, const finished& end) {
     return ctx.report(*error);
   if (how.timing)
     note(timing_table(end.stages));
-  if (!how.quiet && end.vm.state == "running")
-    note(notice_line(end.vm));
   return print(ctx, end.vm.name + "\n");
 }
 

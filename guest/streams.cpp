@@ -114,8 +114,9 @@ done incoming::start(loop& events, unique_fd fd, bool tty) {
 }
 
 void incoming::count() {
+  // A command may write to its own stdin: then more lies in the pipe than came from us.
   if (const int pipe = fd_ ? fd_.get() : drain_.get(); counts_ && pipe >= 0)
-    taken_ = written_ - left_in(pipe);
+    taken_ = std::max(taken_, written_ - std::min(left_in(pipe), written_));
 }
 
 void incoming::close(loop& events) {

@@ -1,5 +1,5 @@
 // What is said between programs: plain structs of strings, integers, bools, vectors and each other.
-// A struct that travels never changes its fields; a new need is a new struct. The receiver's first
+// A struct that travels changes its fields only with a new protocol_version. The receiver's first
 // act is to parse what it got into strong types (messages/base/names.hpp).
 #pragma once
 
@@ -148,7 +148,6 @@ struct vm_view {
   bool autostart = false;
   std::uint64_t touched_ms = 0; ///< when it was last made use of; Unix epoch
   bool nested = false;
-  std::string notice; ///< one line: it is slower than it could be, why, and the remedy; or empty
 };
 
 struct stage_time {
@@ -177,7 +176,8 @@ struct vm_detail {
 /// A stage of an operation began, or has news.
 struct progress {
   std::string op;
-  std::string stage;  ///< stable id: "kernel", "image", "root-disk", "launch", "hello", ...
+  std::string stage;  ///< stable id: "kernel", "image", "root-disk", "launch", "hello", ...;
+                      ///< "notice": `detail` is one line for the user, which is to stay
   std::string detail; ///< for people
   std::uint64_t elapsed_us = 0; ///< since the operation began
 };
@@ -233,8 +233,7 @@ BANGER_INSPECT(image_view, x.name, x.present, x.bytes, x.used_bytes, x.made_ms, 
 BANGER_INSPECT(operation_view, x.op, x.kind, x.target, x.state, x.stage, x.detail, x.began_ms,
                x.elapsed_us, x.error)
 BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x.vcpu, x.memory_mib,
-               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms, x.nested,
-               x.notice)
+               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms, x.nested)
 BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)
 BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x.root_disk,
                x.confinement, x.network, x.address, x.kernel, x.start_retries, x.last_start)

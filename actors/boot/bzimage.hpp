@@ -12,8 +12,7 @@ namespace banger::boot {
 inline constexpr std::size_t max_vmlinux = std::size_t{512} << 20;
 
 /// The ELF file inside. `bad_request`: not a bzImage, damaged, or more than `limit` bytes.
-/// `unavailable`: packed with something that
-/// `unpack` does not understand; the message names it.
+/// `unavailable`: its packing is unknown; the message names it.
 expected<std::string> extract_vmlinux(std::string_view bzimage, std::size_t limit = max_vmlinux);
 
 /// The version in the header: "6.1.0-56-cloud-amd64". `bad_request`: not a bzImage.

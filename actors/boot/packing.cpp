@@ -47,7 +47,6 @@ unpacked damaged(archive* a) {
 
 unpacked read_all(archive* a, std::size_t limit) {
   std::string out;
-  out.reserve(limit); // costs nothing until it is written to
   for (;;) {
     const void* bytes = nullptr;
     std::size_t size = 0;

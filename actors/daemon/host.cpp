@@ -25,8 +25,12 @@ expected<config::settings> read_config(options& o) {
   if (!where)
     return tl::unexpected(where.error());
   auto settings = config::load(*where);
-  if (const char* helper = std::getenv("BANGER_NETWORK_HELPER"); settings && helper != nullptr)
+  const char* helper = std::getenv("BANGER_NETWORK_HELPER");
+  if (settings && helper != nullptr && *helper != '\0') {
+    if (*helper != '/')
+      return fail(errc::bad_request, "BANGER_NETWORK_HELPER: the path must begin with /", helper);
     settings->network.helper = helper;
+  }
   if (settings)
     if (auto ok = settle(o, *settings); !ok)
       return tl::unexpected(ok.error());

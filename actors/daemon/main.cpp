@@ -272,7 +272,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   options.about = describe_daemon(g.where, g.found, g.settings);
   options.hypervisor = [driver = h.room.site.driver] { return driver->describe(); };
   options.reprobe = [&h](std::function<void(std::string)> done) {
-    h.clerks.submit(
+    h.builders.submit(
         [driver = h.room.site.driver, done = std::move(done)] { done(driver->reprobe()); });
   };
   options.idle_exit = o.idle_exit;

@@ -37,11 +37,17 @@ public:
     return answer;
   }
 
+  // All who ask while a test guest boots share its result.
   caf::result<std::string> reprobe() {
     auto answer = self_->make_response_promise<std::string>();
-    options_.reprobe([me = system_actor(self_), answer](const std::string& now) {
-      actor::tell_from_outside(me, work::thunk{[answer, now]() mutable { answer.deliver(now); }});
-    });
+    reprobing_.push_back(answer);
+    if (reprobing_.size() == 1)
+      options_.reprobe([this, me = system_actor(self_)](const std::string& now) {
+        actor::tell_from_outside(me, work::thunk{[this, now] {
+                                   for (auto& waiting : std::exchange(reprobing_, {}))
+                                     waiting.deliver(now);
+                                 }});
+      });
     return answer;
   }
 
@@ -203,6 +209,7 @@ private:
   image::images_actor images_;
   system_options options_;
   gateway_actor gate_;
+  std::vector<caf::typed_response_promise<std::string>> reprobing_;
   std::int32_t clients_ = 0;
   std::uint64_t idle_number_ = 0;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();

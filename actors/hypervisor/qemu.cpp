@@ -297,12 +297,15 @@ expected<void> check_nested(const host_facts& facts, const machine_config& confi
     return {};
   if (facts.accel == accelerator::kvm && !facts.why_not_nested.empty())
     return fail(errc::unavailable, "this host does not allow VMs inside a VM", facts.why_not_nested,
-                "load its KVM module with `nested=1`, or leave --nested away");
+                "load its KVM module with `nested=1`, or do without --nested (a VM that is there: "
+                "`banger vm set VM --no-nested`)");
   // Two emulated vCPUs hang as soon as KVM runs on them.
   if (facts.accel == accelerator::tcg && !facts.kvm_unproven && config.vcpu > 1)
-    return fail(errc::bad_request, "an emulated VM with --nested has one vCPU",
-                "KVM hangs on several emulated vCPUs; KVM of this host: " + facts.why_not_kvm,
-                "--vcpu 1, or leave --nested away");
+    return fail(
+        errc::bad_request, "an emulated VM with --nested has one vCPU",
+        "KVM hangs on several emulated vCPUs; KVM of this host: " + facts.why_not_kvm,
+        "give it one vCPU (--vcpu 1; a VM that is there: `banger vm set VM --vcpu 1`), or no "
+        "--nested");
   return {};
 }
 

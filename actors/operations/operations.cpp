@@ -99,6 +99,11 @@ void operations_state::heard(const progress& news) {
   if (it == running_.end())
     return;
   auto& r = it->second;
+  if (news.stage == "notice") { // no stage of the operation: only for whoever follows it
+    for (const auto& watcher : r.watchers)
+      actor::tell(self_, watcher, news);
+    return;
+  }
   write_down(news);
   if (r.view.stage != news.stage)
     r.step_began = self_->clock().now();

@@ -20,18 +20,17 @@ tl::unexpected<failure> refuse(errc code, const fs::path& folder, std::string wh
   return fail(code, "cannot reach the root helper in " + folder.string(), std::move(why));
 }
 
-// The socket is the user's whom the helper serves.
-tl::unexpected<failure> foreign(const fs::path& folder) {
+// The owner of the socket is the user that the helper serves. Root may connect to all of them, and
+// a bridge that it took would be lost to that user.
+expected<void> check_owner(const fs::path& folder) {
   struct stat info {};
-  const bool seen = ::stat((folder / orders_socket).c_str(), &info) == 0;
-  const auto owner = seen && info.st_uid != ::geteuid()
-                         ? " (uid " + std::to_string(info.st_uid) + ")"
-                         : std::string();
+  if (::stat((folder / orders_socket).c_str(), &info) != 0 || info.st_uid == ::geteuid())
+    return {};
   return refuse(errc::unauthorized, folder,
-                "the root helper in " + folder.string() + " serves another user" + owner);
+                "the root helper in " + folder.string() + " serves another user (uid " +
+                    std::to_string(info.st_uid) + ")");
 }
 
-// A helper closes the connection of a user that it does not serve before it greets.
 expected<void> await_greeting(int socket, const fs::path& folder,
                               std::chrono::milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;
@@ -47,32 +46,41 @@ expected<void> await_greeting(int socket, const fs::path& folder,
                   "the root helper in " + folder.string() + " does not answer");
   char first = 0;
   if (polled < 0 || ::recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-    return foreign(folder);
+    return refuse(errc::disconnected, folder,
+                  "the root helper in " + folder.string() + " closed the connection");
   return {};
 }
 
-} // namespace
-
-expected<void> look_for_helper(const fs::path& folder, std::chrono::milliseconds deadline) {
+expected<void> look_once(const fs::path& folder, std::chrono::milliseconds deadline) {
   const auto connected = local::connect(folder / orders_socket, deadline);
   if (connected) {
     const unique_fd socket(*connected);
     return await_greeting(socket.get(), folder, deadline);
   }
   switch (connected.error().code) {
-  case errc::unauthorized: return foreign(folder);
   case errc::not_found:
     return refuse(errc::not_found, folder, "no root helper serves in " + folder.string());
   default: return refuse(connected.error().code, folder, describe(connected.error()));
   }
 }
 
+} // namespace
+
+expected<void> look_for_helper(const fs::path& folder, std::chrono::milliseconds deadline) {
+  if (auto ok = check_owner(folder); !ok)
+    return ok;
+  auto seen = look_once(folder, deadline);
+  // One that is started again closes what its predecessor accepted.
+  return !seen && seen.error().code == errc::disconnected ? look_once(folder, deadline) : seen;
+}
+
 std::string remedy_for_foreign(const fs::path& folder) {
   const auto uid = std::to_string(::geteuid());
   return "start a helper for this user (`sudo banger-privhelper --role network --owner-uid " + uid +
          " --socket-dir " + folder.string() + "-" + uid +
-         "`), and name its folder as network.helper and a bridge of its own, such as "
-         "\"br-fc-2\", as network.bridge in config.toml; or set network.mode = \"user\"";
+         "`), and name in config.toml its folder as network.helper, a bridge of its own, such as "
+         "\"br-fc-2\", as network.bridge and a free port as network.dns_port; or set network.mode "
+         "= \"user\"";
 }
 
 } // namespace banger::privileged

@@ -12,7 +12,8 @@ namespace banger::privileged {
 inline constexpr const char* orders_socket = "network.sock";
 
 /// Connects and waits for the first byte of its greeting. `why` fits into "user-mode: WHY".
-/// `not_found`: no helper serves there; `unauthorized`: it serves another user; `timed_out`.
+/// `not_found`: no helper serves there; `unauthorized`: it serves another user; `timed_out`;
+/// `disconnected`: it closed the connection twice.
 expected<void> look_for_helper(const std::filesystem::path& folder,
                                std::chrono::milliseconds deadline = std::chrono::seconds(2));
 

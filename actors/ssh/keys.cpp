@@ -78,8 +78,10 @@ bool is_there(const fs::path& file) {
 
 expected<key_pair> make_key() {
   static const libhogweed hogweed;
-  if (auto ok = hogweed.usable(); !ok)
+  if (auto ok = hogweed.usable(); !ok) {
+    ok.error().remedy += " (Debian: libhogweed6, or libhogweed6t64)";
     return tl::unexpected(ok.error());
+  }
   key_pair pair;
   if (auto ok = fill(pair.secret); !ok)
     return tl::unexpected(ok.error());

@@ -142,7 +142,8 @@ expected<void> check_files(const fs::path& folder, const manifest& m, check_dept
       return tl::unexpected(digest.error());
     if (*digest != record.sha256)
       return damaged(folder, file.string() + " is damaged", "its content has changed");
-    if (depth == check_depth::quick)
+    const auto still = look(file);
+    if (depth == check_depth::quick && still && still->modified_ns == seen->modified_ns)
       set_modified(file, record.modified_ns);
   }
   return {};

@@ -238,7 +238,8 @@ void machine_state::launched(expected<hypervisor::running_machine> machine) {
   known.process = machine->process;
   known.confinement = machine->confinement;
   known.hypervisor = room_->site.driver->describe();
-  known.notice = room_->site.driver->notice();
+  if (auto notice = room_->site.driver->notice(); !notice.empty())
+    pass_on({"notice", std::move(notice)});
   connect(std::move(*machine));
   finish({});
 }

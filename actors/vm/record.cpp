@@ -72,9 +72,9 @@ std::string runtime_to_json(const record& r) {
               {"hypervisor", m.hypervisor},   {"confinement", m.confinement},
               {"kernel", m.kernel},           {"start_retries", m.start_retries},
               {"bridge", m.bridge},           {"address", m.address},
-              {"in_the_way", m.in_the_way},   {"notice", m.notice},
-              {"last_start", stages},         {"last_error", r.last_error},
-              {"machine_id", r.machine_id},   {"touched_ms", r.touched_ms}}
+              {"in_the_way", m.in_the_way},   {"last_start", stages},
+              {"last_error", r.last_error},   {"machine_id", r.machine_id},
+              {"touched_ms", r.touched_ms}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -94,7 +94,6 @@ expected<void> runtime_from_json(std::string_view text, record& into) {
     m.bridge = in.value("bridge", "");   // rows of 0.1 have none
     m.address = in.value("address", ""); // the same
     m.in_the_way = in.value("in_the_way", "");
-    m.notice = in.value("notice", "");
     for (const auto& s : in.at("last_start"))
       m.last_start.push_back({s.at("name").get<std::string>(), s.at("micros").get<std::uint64_t>(),
                               s.at("ours").get<bool>()});

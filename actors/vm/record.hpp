@@ -47,7 +47,6 @@ struct runtime {
   std::string bridge;     ///< that it was connected to when it started; empty: user-mode network
   std::string address;    ///< there, "10.213.0.2/20"; kept for the next start
   std::string in_the_way; ///< what of the host's own rules keeps its NAT from working; for people
-  std::string notice;     ///< of the driver at the last start
   std::uint32_t start_retries = 0;
   std::vector<stage> last_start;
 };

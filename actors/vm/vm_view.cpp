@@ -84,8 +84,7 @@ vm_view to_view(const record& r) {
           r.created_ms,
           r.wanted.autostart,
           r.touched_ms,
-          r.wanted.nested,
-          r.machine.notice};
+          r.wanted.nested};
 }
 
 } // namespace banger::vm

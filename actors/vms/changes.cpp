@@ -72,6 +72,10 @@ caf::result<op_ticket> vms_state::begin(const set_request& request) {
   auto to = check(request);
   if (!to)
     return actor::to_error(to.error());
+  const auto& now = vms_.at(*id).view;
+  if (to->nested.value_or(now.nested) && (to->nested || to->vcpu))
+    if (auto ok = around_.check_nested(to->vcpu.value_or(now.vcpu)); !ok)
+      return actor::to_error(ok.error());
   vm::order set{{}, vm::verb::set};
   set.to = *to;
   auto ticket = order(*id, set, self_->current_sender());

@@ -73,6 +73,16 @@ struct registry : stage {
 
 } // namespace
 
+TEST_CASE_METHOD(registry,
+                 "a notice reaches those who follow an operation, and is no stage of it") {
+  open("op-1");
+  report("op-1", "launch");
+  report("op-1", "notice");
+  CHECK(first.stages == std::vector<std::string>{"launch", "notice"});
+  REQUIRE(list().size() == 1);
+  CHECK(list().front().stage == "launch");
+}
+
 TEST_CASE_METHOD(registry, "whoever comes to an operation later hears what follows, and its end") {
   open("op-a1");
   report("op-a1", "image");

@@ -45,6 +45,9 @@ struct town : stage {
     };
     around.offer_log = [](const std::string& id, bool follow) { return id + (follow ? "+" : ""); };
     around.limits = {4, 8 * GiB};
+    around.check_nested = [](std::uint32_t vcpu) {
+      return vcpu == 1 ? expected<void>() : fail(errc::unavailable, "one vCPU only");
+    };
     around.operations = operations;
     around.images = caf::actor_cast<image::catalogue_actor>(images);
     around.orphan_life = 20s;

@@ -335,3 +335,22 @@ TEST_CASE_METHOD(town, "a delete of what is at rest deletes what is at rest") {
   CHECK(in.ends.back().error.code == 0);
   CHECK(list().empty());
 }
+
+TEST_CASE_METHOD(town, "a nested VM that this host cannot run is neither made nor set") {
+  const auto nested = [](const std::string& name, std::int64_t vcpu) {
+    auto request = good(name);
+    request.nested = true;
+    request.vcpu = vcpu;
+    return request;
+  };
+  CHECK(refusal(nested("otter", 2)).code == errc::unavailable);
+  CHECK(list().empty());
+  begin(nested("otter", 1));
+  CHECK(named("otter").nested);
+  set_request vcpu{"otter"}, both{"otter"}, name{"otter", "beaver"};
+  vcpu.vcpu = both.vcpu = 2;
+  both.nested = 0;
+  CHECK(refusal(vcpu).code == errc::unavailable);
+  CHECK(refusal(both).code == errc::none);
+  CHECK(refusal(name).code == errc::none);
+}

@@ -20,8 +20,8 @@ const words create{"vm", "create", "--image", "tiny", "--name", "a"};
 /// A user with a stage and images of its own, on the host of a scene.
 class neighbour {
 public:
-  explicit neighbour(bridge_scene& s)
-      : scene_(s), uid_(static_cast<std::uint32_t>(std::stoul(std::getenv("BANGER_TEST_UID"))) + 1),
+  explicit neighbour(bridge_scene& s, std::uint32_t uid = next_uid())
+      : scene_(s), uid_(uid),
         stage_(fs::path(std::getenv("BANGER_TEST_SHARED")) / ("n-" + std::to_string(::getpid()))) {
     const auto warm = stage() / "warm";
     fs::create_directory(stage_);
@@ -68,6 +68,10 @@ public:
   }
 
 private:
+  static std::uint32_t next_uid() {
+    return static_cast<std::uint32_t>(std::stoul(std::getenv("BANGER_TEST_UID"))) + 1;
+  }
+
   void give() {
     const auto all = std::to_string(uid_) + ":" + std::to_string(uid_);
     REQUIRE(scene_.host({"chown", "-hR", all, stage_}).status == 0);
@@ -96,6 +100,21 @@ TEST_CASE("a helper of another user leaves this one in user mode, with the reaso
   CHECK_THAT(other.show_network(), Contains("user-mode") && Contains("serves another user") &&
                                        Contains(s.helper_folder().string()));
   CHECK(s.taps() == 1);
+}
+
+TEST_CASE("root leaves the helper and the bridge of a user alone",
+          "[root][as-user][network][none]") {
+  if (skipped_without_bridge())
+    return;
+  bridge_scene s(true, "auto");
+  s.start_helper();
+  s.user().good(create);
+  neighbour root(s, 0);
+  root.configure("auto", s.helper_folder());
+  root.user().good(create);
+  CHECK_THAT(root.show_network(), Contains("user-mode") && Contains("serves another user"));
+  CHECK(s.taps() == 1);
+  CHECK_THAT(s.show_network("a"), Contains("bridge br-fc"));
 }
 
 TEST_CASE("mode bridge with a helper of another user fails and says what to do, which helps",

@@ -173,6 +173,24 @@ TEST_CASE("without a terminal a stage is told once it takes longer than a moment
   CHECK(again > first);
 }
 
+TEST_CASE("a notice stays on standard error, whatever the progress does") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  const unique_fd out(ends[0]), in(ends[1]), before(::dup(STDERR_FILENO));
+  REQUIRE(::dup2(in.get(), STDERR_FILENO) >= 0);
+  for (const bool quiet : {true, false}) {
+    progress_line line({false, false, 80}, quiet, "otter");
+    line.show({"op-1", "launch", "", 0});
+    line.show({"op-1", "notice", "VMs are emulated\x1b", 0});
+    line.show({"op-1", "hello", "", 0});
+  }
+  REQUIRE(::dup2(before.get(), STDERR_FILENO) >= 0);
+  char bytes[4096];
+  const auto size = ::read(out.get(), bytes, sizeof bytes);
+  REQUIRE(size > 0);
+  CHECK(std::string(bytes, static_cast<std::size_t>(size)) == "note: VMs are emulated?\n");
+}
+
 TEST_CASE("lines of a guest's console come below an error, and indented in the page of a VM") {
   const failure f{errc::timed_out, "no sign of life", "last console lines:\none\x1b\ntwo",
                   "try again", ""};

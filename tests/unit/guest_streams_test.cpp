@@ -242,6 +242,27 @@ TEST_CASE_METHOD(fixture, "what is left of input that ended is seen as well") {
   CHECK(in.taken() == 4);
 }
 
+TEST_CASE_METHOD(fixture,
+                 "a command that writes to its own input is counted no less and no further") {
+  incoming in;
+  const auto own = "/proc/self/fd/" + std::to_string(pipe.read.get());
+  const unique_fd command(::open(own.c_str(), O_WRONLY | O_CLOEXEC));
+  REQUIRE(command);
+  REQUIRE(in.start(events, std::move(pipe.write), false));
+  REQUIRE(in.receive(0, "hi"));
+  in.write_more(events);
+  REQUIRE(::write(command.get(), "abcd", 4) == 4);
+  turn();
+  in.write_more(events);
+  CHECK(in.taken() == 0);
+  CHECK(pipe.take() == "hiabcd");
+  turn();
+  REQUIRE(in.receive(2, "more"));
+  in.write_more(events);
+  in.close(events);
+  CHECK(in.taken() == 2);
+}
+
 TEST_CASE_METHOD(fixture, "what a command does not want to read is taken and thrown away") {
   incoming in;
   REQUIRE(in.start(events, std::move(pipe.write), false));

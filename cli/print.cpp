@@ -169,8 +169,7 @@ std::string spec_line(const create_request& vm) {
          " MiB | " + short_size(vm.disk_bytes) + " disk | " + plain(vm.image) + "\n";
 }
 
-std::string status_page(const daemon_status& daemon, std::string_view config_note,
-                        const std::string& no_names) {
+std::string status_page(const daemon_status& daemon, std::string_view config_note) {
   std::vector<row> rows = {
       {"pid", std::to_string(daemon.pid)},
       {"version", daemon.version + " (commit " + daemon.commit + ")"},
@@ -190,8 +189,8 @@ std::string status_page(const daemon_status& daemon, std::string_view config_not
       {"idle exit",
        daemon.idle_exit_ms == 0 ? "never" : "after " + duration(daemon.idle_exit_ms * 1000)},
   };
-  if (!no_names.empty())
-    rows.push_back({"names", "NAME.vm is not known: " + no_names});
+  if (!daemon.no_names.empty())
+    rows.push_back({"names", "NAME.vm is not known: " + daemon.no_names});
   return table(rows);
 }
 

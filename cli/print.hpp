@@ -37,10 +37,8 @@ std::string id_lines(const std::vector<messages::vm_view>& vms);
 std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 /// "spec: 2 vcpu | 1024 MiB | 8G disk | tiny\n"
 std::string spec_line(const messages::create_request& vm);
-/// `config_note` follows the name of the daemon's configuration file; `no_names`: why NAME.vm is
-/// not answered for.
-std::string status_page(const messages::daemon_status& daemon, std::string_view config_note,
-                        const std::string& no_names = {});
+/// `config_note` follows the name of the daemon's configuration file.
+std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);
 std::string image_table(const std::vector<messages::image_view>& images, std::uint64_t now_ms);
 std::string operations_table(const std::vector<messages::operation_view>& all,
                              std::uint64_t now_ms);
@@ -60,8 +58,7 @@ std::string version_page(const build_info& build);
 std::string vms_json(const std::vector<messages::vm_view>& vms);
 std::string vm_json(const messages::vm_view& vm);
 std::string vm_json(const messages::vm_detail& vm);
-std::string status_json(const messages::daemon_status& daemon, bool config_is_stale,
-                        const std::string& no_names = {});
+std::string status_json(const messages::daemon_status& daemon, bool config_is_stale);
 std::string images_json(const std::vector<messages::image_view>& images);
 std::string operations_json(const std::vector<messages::operation_view>& all);
 /// `one_line`: without line breaks inside, for programs that read one sample after the other.

@@ -65,8 +65,7 @@ std::string vm_json(const vm_detail& vm) {
   return text(all);
 }
 
-std::string status_json(const daemon_status& daemon, bool config_is_stale,
-                        const std::string& no_names) {
+std::string status_json(const daemon_status& daemon, bool config_is_stale) {
   return text({{"running", true},
                {"pid", daemon.pid},
                {"protocol", daemon.protocol},
@@ -87,7 +86,7 @@ std::string status_json(const daemon_status& daemon, bool config_is_stale,
                {"config_file", daemon.config_file},
                {"config_is_stale", config_is_stale},
                {"idle_exit_ms", daemon.idle_exit_ms},
-               {"names_unavailable", no_names}});
+               {"names_unavailable", daemon.no_names}});
 }
 
 std::string images_json(const std::vector<image_view>& images) {

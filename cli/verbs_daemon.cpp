@@ -64,14 +64,11 @@ int perform(const daemon_status_options& asked, context& ctx) {
   const bool known = hello.protocol == protocol_version;
   const bool stale = known && config_is_stale(*status, ctx.where);
   ctx.compare_settings();
-  const auto report = config::read_report(ctx.where, hello.pid);
-  const auto no_names = report ? report->names : "";
-  return print(ctx, asked.json ? status_json(*status, stale, no_names)
-                               : status_page(*status,
-                                             stale ? "; changed since the daemon started, "
-                                                     "read again after `banger daemon stop`"
-                                                   : "",
-                                             no_names));
+  return print(ctx, asked.json
+                        ? status_json(*status, stale)
+                        : status_page(*status, stale ? "; changed since the daemon started, "
+                                                       "read again after `banger daemon stop`"
+                                                     : ""));
 }
 
 int perform(const daemon_stop_options&, context& ctx) {

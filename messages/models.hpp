@@ -201,6 +201,7 @@ struct daemon_status {
   std::string state_folder, runtime_folder;
   std::string config_file;        ///< that it read when it started; empty: none
   std::uint64_t idle_exit_ms = 0; ///< 0: stays
+  std::string no_names; ///< why NAME.vm is not answered for; empty: it is, or no VM has a bridge
 };
 
 } // namespace banger::messages
@@ -242,6 +243,6 @@ BANGER_INSPECT(finished, x.op, x.error, x.vm, x.stages)
 BANGER_INSPECT(daemon_status, x.pid, x.protocol, x.version, x.commit, x.uptime_ms, x.vms, x.running,
                x.clients, x.operations, x.streams, x.stream_bytes_buffered, x.hypervisor,
                x.root_disk, x.confinement, x.state_folder, x.runtime_folder, x.config_file,
-               x.idle_exit_ms)
+               x.idle_exit_ms, x.no_names)
 
 } // namespace banger::messages

@@ -6,6 +6,7 @@
 #include "actors/log/log.hpp"
 #include "actors/ssh/keys.hpp"
 #include "actors/storage/files.hpp"
+#include "messages/base/version.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -126,6 +127,22 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
   found.confinement =
       facts.landlock_abi > 0 ? "landlock, seccomp" : "seccomp; this kernel offers no landlock";
   return found;
+}
+
+messages::daemon_status describe_daemon(const folders& where, const back_ends& found,
+                                        const config::settings& settings) {
+  const auto& build = this_build();
+  messages::daemon_status s;
+  s.pid = static_cast<std::uint32_t>(::getpid());
+  s.protocol = protocol_version;
+  s.version = build.version;
+  s.commit = build.commit;
+  s.root_disk = found.root_disk;
+  s.confinement = found.confinement;
+  s.state_folder = where.state.string();
+  s.runtime_folder = where.runtime.string();
+  s.config_file = settings.file.string();
+  return s;
 }
 
 std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs::path& vms) {

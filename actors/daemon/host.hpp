@@ -37,6 +37,10 @@ struct back_ends {
 expected<back_ends> find_back_ends(const folders& where, const options& o,
                                    const config::settings& settings);
 
+/// Its parts that do not change while the daemon runs.
+messages::daemon_status describe_daemon(const folders& where, const back_ends& found,
+                                        const config::settings& settings);
+
 /// Each VM of the database with what is to be done about it, from the journal and the evidence on
 /// the host.
 std::vector<vms::found_vm> take_stock(const store::snapshot& recorded,

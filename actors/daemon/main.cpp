@@ -3,7 +3,6 @@
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
 #include "actors/daemon/options.hpp"
-#include "actors/daemon/start_report.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/image/images.hpp"
 #include "actors/io/line_feed.hpp"
@@ -11,8 +10,10 @@
 #include "actors/vms/recall.hpp"
 #include "messages/base/failpoint.hpp"
 #include "messages/base/version.hpp"
+#include "messages/config/report.hpp"
 #include "messages/transport/transport.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -152,7 +153,7 @@ struct house {
   std::unique_ptr<privileged::own_helper>
       own_helper;                        ///< where this process is root, and no helper is there
   std::unique_ptr<dns::responder> names; ///< none where there is no bridge, or its port is taken
-  std::string no_names;                  ///< why there are none although there should be
+  std::atomic<std::shared_ptr<const std::string>> no_names; ///< why NAME.vm is not answered for
   events::events_actor events;
   operations::operations_actor operations;
   vm::machine_room room;
@@ -181,16 +182,17 @@ void serve_names_of_vms(house& h, const ground& g) {
     return;
   }
   log::failed({}, "names_not_served", names.error());
-  h.no_names = describe(names.error());
+  h.no_names.store(std::make_shared<const std::string>(describe(names.error())));
 }
 
-network::network_actor connect_network(house& h, const ground& g, network::names_trouble trouble,
-                                       caf::actor_system& system) {
+network::network_actor connect_network(house& h, const ground& g, caf::actor_system& system) {
   if (!g.connected->attended)
     return {};
   auto names = name_service_of(h.names.get());
-  names.why_not = h.no_names;
-  names.trouble = std::move(trouble);
+  names.why_not = *h.no_names.load();
+  names.trouble = [&h](const std::string& why) {
+    h.no_names.store(std::make_shared<const std::string>(why));
+  };
   return network::spawn_network(system,
                                 {g.connected->bridge, g.connected->net,
                                  line_of(*g.connected, system, g.where.runtime, h.own_helper),
@@ -211,9 +213,8 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
       [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
   serve_names_of_vms(h, g);
-  auto report = g.report;
-  report.names = h.no_names;
-  auto trouble = keep_report(h.loop, g.where, std::move(report));
+  if (auto ok = config::write_report(g.report, g.where); !ok)
+    log::failed({}, "report_not_written", ok.error());
   h.room = {g.found.site,
             vm::standard_capabilities(),
             image::spawn_images(system, crew),
@@ -221,7 +222,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             h.streams.get(),
             &h.workers,
             &h.clerks,
-            connect_network(h, g, std::move(trouble), system)};
+            connect_network(h, g, system)};
   return {};
 }
 
@@ -270,6 +271,7 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
                            caf::actor_cast<messages::vms_facet>(r.vms));
   gateway::system_options options;
   options.about = describe_daemon(g.where, g.found, g.settings);
+  options.no_names = [&h] { return *h.no_names.load(); };
   options.hypervisor = [driver = h.room.site.driver] { return driver->describe(); };
   options.reprobe = [&h](std::function<void(std::string)> done) {
     h.builders.submit(
@@ -343,6 +345,7 @@ int serve(options o, const unique_fd& signals) {
   caf::actor_system system{config};
   transport::prepare(system);
   house h;
+  h.no_names.store(std::make_shared<const std::string>());
   if (auto ok = furnish(h, *g, o, system); !ok)
     return give_up(o, ok.error());
   caf::scoped_actor self{system};

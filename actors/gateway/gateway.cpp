@@ -163,6 +163,7 @@ private:
                     const io::stream_stats& streams) const {
     auto s = options_.about;
     s.hypervisor = options_.hypervisor();
+    s.no_names = options_.no_names();
     const auto up = std::chrono::steady_clock::now() - began_;
     s.uptime_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(up).count());

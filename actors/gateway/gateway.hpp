@@ -30,6 +30,7 @@ using system_actor = messages::system_facet::extend<
 struct system_options {
   messages::daemon_status about;           ///< what does not change: versions, folders, back-ends
   std::function<std::string()> hypervisor; ///< which one, as it is now
+  std::function<std::string()> no_names;   ///< why NAME.vm is not answered for, as it is now
   /// Examines the hypervisor again outside of actors, then calls with the new description.
   std::function<void(std::function<void(std::string)>)> reprobe;
   std::chrono::milliseconds idle_exit{0}; ///< 0: stays

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t largest = std::size_t{64} * 1024;
-constexpr std::string_view of_names = "names";
 
 fs::path file_of(const folders& where) { return where.runtime / "bangerd.report"; }
 
@@ -33,7 +32,7 @@ std::string text_of(const report& now) {
   auto text = std::to_string(now.pid) + "\n";
   for (const auto& [name, value] : now.environment)
     text += name + "\t" + one_line(value) + "\n";
-  return text + std::string(of_names) + "\t" + one_line(now.names) + "\n";
+  return text;
 }
 
 std::string_view take_line(std::string_view& text) {
@@ -92,11 +91,7 @@ std::optional<report> read_report(const folders& where, std::uint32_t pid) {
     const auto line = take_line(text);
     const auto tab = std::min(line.find('\t'), line.size());
     const std::string name(line.substr(0, tab));
-    std::string value(line.substr(std::min(tab + 1, line.size())));
-    if (name == of_names)
-      found.names = std::move(value);
-    else
-      found.environment.emplace_back(name, std::move(value));
+    found.environment.emplace_back(name, line.substr(std::min(tab + 1, line.size())));
   }
   return found;
 }

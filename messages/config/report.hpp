@@ -1,5 +1,5 @@
-// What the daemon found when it started, in a file beside its socket: the places and variables that
-// hold for it, which its callers may have set otherwise since, and what it cannot do. No CAF.
+// The places and variables that a daemon was started with, in a file beside its socket: its callers
+// compare them with their own at each command, which a request would make slower. No CAF.
 #pragma once
 
 #include "messages/base/error.hpp"
@@ -17,7 +17,6 @@ struct report {
   std::uint32_t pid = 0; ///< of the daemon that wrote it
   /// Variable and its value; of one that names a folder or file, the place that it leads to.
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string names; ///< why NAME.vm is not answered for; empty: it is, or no VM is on a bridge
 };
 
 /// What this process would start a daemon with.

@@ -54,6 +54,7 @@ struct door : stage {
     gateway::system_options options;
     options.streams = &streams;
     options.hypervisor = [this] { return hypervisor; };
+    options.no_names = [] { return "the port is taken"; };
     options.reprobe = [this](const std::function<void(std::string)>& done) {
       hypervisor = "QEMU (KVM)";
       done(hypervisor);
@@ -182,6 +183,7 @@ TEST_CASE_METHOD(door, "the status counts VMs, operations and streams") {
   CHECK(now.operations == 0);
   CHECK(now.streams == 2);
   CHECK(now.stream_bytes_buffered == 4096);
+  CHECK(now.no_names == "the port is taken");
 }
 
 TEST_CASE_METHOD(
@@ -208,6 +210,7 @@ struct slow_house : door {
     gateway::system_options options;
     options.streams = &streams;
     options.hypervisor = [this] { return hypervisor; };
+    options.no_names = [] { return "the port is taken"; };
     options.reprobe = [this](const std::function<void(std::string)>& done) {
       hypervisor = "QEMU (KVM)";
       done(hypervisor);

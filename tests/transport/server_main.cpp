@@ -116,6 +116,7 @@ system_facet::behavior_type system_of(system_facet::pointer self) {
         status.pid = static_cast<std::uint32_t>(::getpid());
         return status;
       },
+      [](reprobe_atom) { return std::string("QEMU"); },
       [self](halt_atom) { self->quit(caf::exit_reason::user_shutdown); },
       [](events_atom, const events_request&) {
         return stream_ticket{"events", "", 0};

@@ -33,7 +33,7 @@ namespace {
 constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
 constexpr milliseconds cancel_deadline{2000};
-constexpr milliseconds halt_deadline{60000};    // operations end first
+constexpr milliseconds halt_deadline{60000};     // operations end first
 constexpr milliseconds reprobe_deadline{600000}; // the daemon bounds the test guest's boot
 
 failure daemon_gone() {

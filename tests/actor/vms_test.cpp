@@ -347,7 +347,9 @@ TEST_CASE_METHOD(town, "a nested VM that this host cannot run is neither made no
   CHECK(list().empty());
   begin(nested("otter", 1));
   CHECK(named("otter").nested);
-  set_request vcpu{"otter"}, both{"otter"}, name{"otter", "beaver"};
+  set_request vcpu, both, name;
+  vcpu.ref = both.ref = name.ref = "otter";
+  name.name = "beaver";
   vcpu.vcpu = both.vcpu = 2;
   both.nested = 0;
   CHECK(refusal(vcpu).code == errc::unavailable);

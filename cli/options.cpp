@@ -38,8 +38,7 @@ expected<command> parse_stop(const std::vector<std::string>& words) {
 
 expected<command> parse_probe(const std::vector<std::string>& words) {
   page verb("daemon probe", "",
-            "Examine again which hypervisor this host offers: KVM is tried with a test guest. For "
-            "use after a change of the host; VMs that run are left alone.",
+            "Try again whether VMs can use KVM, with a test guest. VMs that run are left alone.",
             help::daemon_probe_examples);
   return read(verb, words, [&]() -> expected<command> { return daemon_probe_options{}; });
 }

@@ -128,7 +128,7 @@ TEST_CASE_METHOD(pins, "what is not in the interface has no shape that fits") {
   CHECK_FALSE(fits(facet, caf::sys_atom::value, caf::get_atom::value, std::string("info")));
   CHECK(vms.size() == 14);
   CHECK(gateway.size() == 2);
-  CHECK(facet.size() == 4);
+  CHECK(facet.size() == 5);
 }
 
 TEST_CASE_METHOD(pins, "every type that travels can be named by CAF") {

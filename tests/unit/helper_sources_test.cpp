@@ -49,6 +49,8 @@ TEST_CASE("toml++ and Catch2 are included by their public headers, each in one p
   const auto top = std::string(BANGER_SOURCE) + "/";
   for (const auto& place : found) {
     INFO(place);
+    if (place.starts_with(top + "tests/unit/helper_sources_test.cpp: "))
+      continue; // the line below
     CHECK((place == top + "messages/config/toml.hpp: #include <toml++/toml.h>" ||
            place.starts_with(top + "tests/support/catch.hpp: ") ||
            place.starts_with(top + "tests/unit/main.cpp: ")));

@@ -116,7 +116,7 @@ TEST_CASE("a nested machine is refused where the host cannot run it, with the re
   CHECK(check_nested(emulated(), config));
 }
 
-TEST_CASE("a user who can make KVM usable reads how; others read nothing") {
+TEST_CASE("a user who can make KVM usable reads how, others read nothing") {
   auto facts = emulated();
   CHECK(make_qemu_driver(facts)->notice().empty());
   facts.kvm_remedy = "join its group";

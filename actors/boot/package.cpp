@@ -145,7 +145,9 @@ expected<unpacked_kernel> unpack_package(const fs::path& deb, const fs::path& fo
     std::error_code ignored;
     if (!fs::is_directory(modules, ignored))
       continue;
-    const storage::command index{.argv = {"depmod", "-b", base.string(), release}};
+    // Packed modules are unpacked by it, all of them.
+    const storage::command index{.argv = {"depmod", "-b", base.string(), release},
+                                 .deadline = std::chrono::minutes(5)};
     if (const auto done = storage::run(index, stop); !done)
       return tl::unexpected(done.error());
     return unpacked_kernel{release, *kernel, modules};

@@ -30,6 +30,7 @@ private:
   };
 
   void settle_in();
+  void take_images();
   void open_page(const std::string& name);
   void close_page();
   void go_apart();

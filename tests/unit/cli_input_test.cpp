@@ -45,7 +45,7 @@ unique_fd file_with(const std::string& text) {
 } // namespace
 
 TEST_CASE("of a pipe no more is removed than the command has read") {
-  for (const std::size_t wanted : {0, 4, 14}) {
+  for (const auto wanted : {std::size_t{0}, std::size_t{4}, std::size_t{14}}) {
     scene s;
     std::string came;
     REQUIRE(::write(s.in.write.get(), three_lines.data(), three_lines.size()) == 14);

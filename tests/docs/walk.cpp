@@ -116,8 +116,7 @@ void walk::close_page() {
   if (shell_ && apart_)
     shell_->run("banger daemon stop");
   if (shell_)
-    if (auto path = lines_of(shell_->run("echo \"$PATH\"").output); path.size() == 1)
-      reader_.env["PATH"] = path.front();
+    take_path();
   shell_.reset();
   for (const auto& helper : by_sudo_) {
     helper->signal(SIGTERM);
@@ -127,10 +126,16 @@ void walk::close_page() {
   apart_.reset();
 }
 
+// Other shells begin with the PATH that the page has set.
+void walk::take_path() {
+  if (auto path = lines_of(shell_->run("echo \"$PATH\"").output); path.size() == 1)
+    reader_.env["PATH"] = path.front();
+}
+
 void walk::go_apart() {
   if (apart_)
     return;
-  reader_.env["PATH"] = lines_of(shell_->run("echo \"$PATH\"").output).front();
+  take_path();
   apart_ = std::make_unique<apart>();
   open_page("from here on apart from this host's network");
 }
@@ -172,8 +177,10 @@ answer walk::time(const block& b, const command& c) {
 answer walk::do_command(const block& b, const command& c) {
   if (c.by_root)
     return do_by_root(c.text);
-  if (b.terminal)
+  if (b.terminal) {
+    take_path();
     return run_at_terminal(reader_, c.text, c.shown);
+  }
   if (c.text.starts_with("sudo "))
     return do_sudo(c.text.substr(5));
   return shell_->run(c.text);

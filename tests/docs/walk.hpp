@@ -31,6 +31,7 @@ private:
 
   void settle_in();
   void take_images();
+  void take_path();
   void open_page(const std::string& name);
   void close_page();
   void go_apart();

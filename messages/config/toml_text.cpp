@@ -19,8 +19,7 @@ bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 // open at its start.
 class line_check {
 public:
-  line_check(std::string_view line, std::size_t& open_arrays)
-      : line_(line), open_arrays_(open_arrays) {}
+  line_check(std::string_view line, std::string& open) : line_(line), open_(open) {}
 
   /// The place of the fault, from 0, if there is one.
   std::optional<std::size_t> run();
@@ -29,13 +28,14 @@ public:
 private:
   bool check_table_name();
   bool skip_string();
+  bool take_bracket(char c);
   bool refuse(const char* why) {
     why_ = why;
     return false;
   }
 
   std::string_view line_;
-  std::size_t& open_arrays_;
+  std::string& open_; ///< brackets that are not closed yet, the innermost last
   std::size_t at_ = 0;
   const char* why_ = "";
 };
@@ -53,6 +53,10 @@ bool line_check::check_table_name() {
 // One that does not end on its line is for toml++ to refuse.
 bool line_check::skip_string() {
   const char quote = line_[at_];
+  // toml++ reads a bare value to its end, quotes and all, and cannot take every character in it.
+  constexpr std::string_view before_string = " \t=,[{.";
+  if (at_ > 0 && before_string.find(line_[at_ - 1]) == std::string_view::npos)
+    return refuse("a quote stands inside of a word");
   if (line_.substr(at_).starts_with(std::string(3, quote)))
     return refuse("a string of several lines has no meaning here");
   for (++at_; at_ < line_.size() && line_[at_] != quote; ++at_)
@@ -62,12 +66,23 @@ bool line_check::skip_string() {
   return true;
 }
 
+bool line_check::take_bracket(char c) {
+  if (c == '[' || c == '{') {
+    open_ += c;
+    return true;
+  }
+  if (open_.empty() || open_.back() != (c == ']' ? '[' : '{'))
+    return refuse("this bracket closes none");
+  open_.pop_back();
+  return true;
+}
+
 std::optional<std::size_t> line_check::run() {
   at_ = std::min(line_.find_first_not_of(blanks), line_.size());
-  if (open_arrays_ == 0 && line_.substr(at_).starts_with('[')) {
+  if (open_.empty() && line_.substr(at_).starts_with('[')) {
     if (!check_table_name())
       return at_;
-    ++open_arrays_; // until the bracket that closes it
+    open_ += at_ > 0 && line_.substr(0, at_).find("[[") != std::string_view::npos ? "[[" : "[";
   }
   while (at_ < line_.size() && line_[at_] != '#') {
     const char c = line_[at_];
@@ -80,10 +95,8 @@ std::optional<std::size_t> line_check::run() {
         return at_;
       continue;
     }
-    if (c == '[' || c == '{')
-      ++open_arrays_;
-    else if ((c == ']' || c == '}') && open_arrays_ > 0)
-      --open_arrays_;
+    if (std::string_view("[]{}").find(c) != std::string_view::npos && !take_bracket(c))
+      return at_;
     ++at_;
   }
   return {};
@@ -92,12 +105,12 @@ std::optional<std::size_t> line_check::run() {
 } // namespace
 
 std::optional<toml_fault> unfit_for_toml(std::string_view text) {
-  std::size_t open_arrays = 0;
+  std::string open;
   std::size_t skipped = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
   text.remove_prefix(skipped);
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
-    line_check line(text.substr(0, end), open_arrays);
+    line_check line(text.substr(0, end), open);
     if (const auto at = line.run())
       return toml_fault{number, skipped + *at + 1, line.why()};
     text.remove_prefix(std::min(end + 1, text.size()));

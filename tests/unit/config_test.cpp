@@ -214,6 +214,10 @@ TEST_CASE("a text that the parser cannot take is refused before it, with its pla
   CHECK(place("a = [\n'''") == "2:1");
   CHECK(place("a = 'x\n\xc3\xbc'") == "2:1"); // a string ends with its line
   CHECK(place("a = [ [1],\n [2]]\n[/x]") == "3:2");
+  CHECK(place("a = [}") == "1:6");
+  CHECK(place("a = {b = [1}") == "1:12");
+  CHECK(place("a = 1]") == "1:6");
+  CHECK(place("log=0\"l\xef\xad\xbb\"") == "1:6");
   for (const char* fit : {"", "[a]", "[ a ]\n[[b.c]]\n[\"d\"]\n['e']\n[-]\n",
                           "a = [\n[+1],\n [ .5 ], # [/x] \xc3\xbc\n]", "a = ''\nb = \"\"", "# '''",
                           "a = '\"\"\"'", "a = {b = 1}\r\n[c]\r\n", "a = \"\\", "[]", "a = \"x"})

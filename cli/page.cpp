@@ -120,7 +120,7 @@ expected<void> page::parse(const std::vector<std::string>& words) {
 }
 
 std::string page::remedy(const CLI::ParseError& e) const {
-  const auto see = "see `" + name_ + " --help`";
+  auto see = "see `" + name_ + " --help`";
   if (e.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError))
     return see;
   const auto rest = app_.remaining();

@@ -2,8 +2,9 @@
 // that parse, and no other.
 #pragma once
 
-#include "messages/config/toml_text.hpp"
-
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #define TOML_EXCEPTIONS 0
@@ -17,15 +18,14 @@
 
 namespace banger::config {
 
-/// The only way to its parser.
-inline tl::expected<toml::table, toml_fault> parse_toml(std::string_view text) {
-  if (auto unfit = unfit_for_toml(text))
-    return tl::unexpected(std::move(*unfit));
-  auto parsed = toml::parse(text);
-  if (parsed)
-    return std::move(parsed).table();
-  const auto& at = parsed.error().source().begin;
-  return tl::unexpected(toml_fault{at.line, at.column, std::string(parsed.error().description())});
-}
+/// Why a text is refused, and where; both counted from 1, the column in bytes.
+struct toml_fault {
+  std::size_t line = 1, column = 1;
+  std::string why;
+};
+
+/// The only way to its parser. Characters beyond ASCII are taken in strings and comments; the
+/// columns in the table, too, are counted in bytes. A byte order mark at the start counts as none.
+tl::expected<toml::table, toml_fault> parse_toml(std::string_view text);
 
 } // namespace banger::config

@@ -156,6 +156,8 @@ expected<void> exec_stream::handle(const std::array<pollfd, slots>& ready) {
   if (ready[at_in].revents != 0 && wants_input())
     if (auto ok = read_input(); !ok)
       return ok;
+  if (terminal_ != nullptr && !leaving_ && drains_[0].to.hung_up())
+    leave({ending::gave_up, SIGHUP});
   acknowledge();
   if (connected_ && link_.wants_to_write() && !link_.write() && !end_)
     connected_ = false;

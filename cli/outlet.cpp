@@ -6,10 +6,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace banger::cli {
 
-outlet::outlet(int fd) : fd_(fd) {
+outlet::outlet(int fd) : fd_(fd), terminal_(::isatty(fd) == 1) {
   struct stat info {};
   if (::fstat(fd, &info) != 0)
     return;
@@ -46,7 +47,8 @@ expected<std::size_t> outlet::push(std::string_view bytes) {
     const auto n = write_some(bytes.substr(sent));
     if (n >= 0) {
       sent += static_cast<std::size_t>(n);
-    } else if (errno == EPIPE || errno == ECONNRESET) {
+    } else if (errno == EPIPE || errno == ECONNRESET || (errno == EIO && terminal_)) {
+      hung_up_ = errno == EIO;
       closed_ = true;
       sent = bytes.size();
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -26,6 +26,7 @@ public:
 
   bool pending() const { return at_ < rest_.size(); }
   bool closed() const { return closed_; }         ///< the reader went away (EPIPE)
+  bool hung_up() const { return hung_up_; }       ///< closed, and was a terminal (EIO)
   std::uint64_t written() const { return done_; } ///< bytes, counting swallowed ones
   int poll_fd() const { return own_ ? own_.get() : fd_; }
 
@@ -43,7 +44,7 @@ private:
   int fd_;
   unique_fd own_;
   kind kind_ = kind::careful;
-  bool closed_ = false;
+  bool terminal_ = false, closed_ = false, hung_up_ = false;
   std::string rest_;
   std::size_t at_ = 0;
   std::uint64_t done_ = 0;

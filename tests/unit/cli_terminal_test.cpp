@@ -45,6 +45,7 @@ struct desk {
 struct sitting {
   desk at;
   pipe_ends signals, out;
+  std::optional<int> output; ///< `out` otherwise
   terminal_session here{at.program.get(), default_escape};
 
   void signal(int number) const {
@@ -60,7 +61,8 @@ struct sitting {
       server_end peer{unique_fd(end)};
       play(peer);
     });
-    stream_ends ends{at.program.get(), out.write.get(), out.write.get(), signals.read.get()};
+    stream_ends ends{at.program.get(), output.value_or(out.write.get()), out.write.get(),
+                     signals.read.get()};
     ends.terminal = &here;
     auto end = run_exec_stream(unique_fd(fds[0]), ends);
     server.join();
@@ -182,6 +184,23 @@ TEST_CASE("a window that is closed is a line that is cut") {
   });
   REQUIRE(end);
   CHECK(end->how == ending::gave_up);
+  CHECK(exit_code(*end) == 129);
+}
+
+TEST_CASE("a window that is closed before the output came is a line that is cut") {
+  sitting s;
+  desk closed;
+  s.output = closed.program.get();
+  const auto end = s.run([&](server_end& peer) {
+    peer.opened();
+    next_size(peer);
+    closed.user.reset();
+    peer.data(stream_id::out, 0, "more");
+    CHECK(next_signal(peer) == SIGHUP);
+    peer.exited(guest::exit_kind::signalled, SIGHUP);
+  });
+  INFO((end ? "" : describe(end.error())));
+  REQUIRE(end);
   CHECK(exit_code(*end) == 129);
 }
 

@@ -56,7 +56,7 @@ TEST_CASE("whatever a text holds, the line stays JSON on one line") {
     const auto line = log::format(0, log::level::info, {}, "e", {{"text", text}});
     CHECK(line.find('\n') == std::string::npos);
     CHECK(line.size() < 40000);
-    REQUIRE_NOTHROW(json::parse(line));
+    REQUIRE(json::accept(line));
   }
   const auto back = json::parse(
       log::format(0, log::level::info, {}, "e", {{"text", "gr\xc3\xbc\xc3\x9f \"\\\n\x01"}}));

@@ -55,7 +55,7 @@ TEST_CASE_METHOD(assembly, "every actor is there, with what it does and since wh
     INFO(r.kind + " " + r.name);
     CHECK(r.state == "ok");
   }
-  const auto& busy = row(all, "vm", "otter");
+  const auto busy = row(all, "vm", "otter");
   CHECK(busy.step == "hello");
   CHECK(busy.queued == 2);
   CHECK(busy.step_age_us >= 3'000'000);

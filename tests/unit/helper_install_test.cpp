@@ -3,6 +3,7 @@
 #include "tests/unit/storage_scratch.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace banger;
 using namespace banger::helper;

@@ -2,6 +2,7 @@
 
 #include "tests/network/space.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -126,8 +127,8 @@ mac_address source_of(const frame& f) {
 }
 
 void put(int tap, const frame& f) {
-  std::vector<std::uint8_t> whole(vnet_header);
-  whole.insert(whole.end(), f.begin(), f.end());
+  std::vector<std::uint8_t> whole(vnet_header + f.size());
+  std::copy(f.begin(), f.end(), whole.begin() + vnet_header);
   if (::write(tap, whole.data(), whole.size()) != static_cast<ssize_t>(whole.size()))
     give_up(std::string("a tap takes no frame: ") + std::strerror(errno));
 }

@@ -4,7 +4,6 @@
 #include "tests/support/procfs.hpp"
 
 #include <csignal>
-#include <thread>
 
 using namespace banger::test;
 using Catch::Contains;
@@ -114,11 +113,17 @@ TEST_CASE("a guest whose agent does not answer is stopped by its power button",
           "[vm][debian][user]") {
   home h(home::images::debian);
   boot(h);
-  // The agent is the one whose name begins with '@'. It stops after it has answered us.
-  CHECK(in_guest(h, "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in @*) "
-                    "systemd-run --no-block --quiet sh -c \"sleep 2; kill -STOP ${p#/proc/}\"; "
-                    "echo found;; esac; done") == "found\n");
-  std::this_thread::sleep_for(milliseconds(5000));
+  // The agent is the one whose name begins with '@'. It stops after it has told us of this shell's
+  // end.
+  CHECK(in_guest(
+            h, "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in @*) "
+               "systemd-run --no-block --quiet sh -c \"while [ -d /proc/$$ ]; do sleep 0.2; done; "
+               "sleep 2; kill -STOP ${p#/proc/}\"; echo found;; esac; done") == "found\n");
+  int silent = 0; // a slow guest may be late once
+  REQUIRE(h.eventually([&] {
+    silent = h.banger({"vm", "health", "w"}).status != 0 ? silent + 1 : 0;
+    return silent == 3;
+  }));
   const auto begun = clock::now();
   const auto stopped = h.banger({"vm", "stop", "w"}, {}, systemd_time);
   CHECK(stopped.status == 0);

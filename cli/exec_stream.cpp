@@ -29,6 +29,12 @@ constexpr std::uint64_t ack_every = guest::window / 4;
 // Connections that are lost before the command speaks: a daemon that dies of it again and again.
 constexpr int most_losses = 3;
 
+// Without an answer of the guest, so long to a word of it, and to our end after a signal.
+constexpr std::chrono::milliseconds silence{3000}, deafness{5000};
+
+// Whether the terminal is ours by now.
+constexpr std::chrono::milliseconds look_again{250};
+
 // So long a command that was hung up has to end, before it is killed.
 constexpr std::chrono::milliseconds last_moments{1000};
 
@@ -49,7 +55,7 @@ public:
   exec_stream(unique_fd connection, const stream_ends& ends, bool is_log, reattach again = {})
       : link_(std::move(connection)), again_(std::move(again)), terminal_(ends.terminal),
         in_(ends.in, again_ != nullptr, ends.terminal), signals_(ends.signals),
-        is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
+        on_silence_(ends.on_silence), is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
 
   expected<outcome> run();
 
@@ -70,6 +76,8 @@ private:
   expected<void> take_signals();
   expected<void> take_signal(std::uint32_t number);
   expected<void> take_terminal_signal(std::uint32_t number);
+  expected<void> take_up_terminal();
+  void note_silence();
   void send_signal(std::uint32_t number);
   void send_size();
   void leave(const outcome& how);
@@ -78,6 +86,7 @@ private:
   std::optional<outcome> ended();
 
   bool wants_input() const { return opened_ && !end_ && !leaving_; }
+  bool wants_terminal() const { return terminal_ != nullptr && wants_input(); }
   drain& drain_of(stream_id stream) { return drains_[stream == stream_id::err ? 1 : 0]; }
 
   frame_link link_;
@@ -85,6 +94,9 @@ private:
   terminal_session* terminal_;
   stream_input in_;
   int signals_;
+  std::function<void()> on_silence_;
+  clock::time_point asked_ = clock::now();   ///< since then the guest owes an answer
+  std::optional<std::uint32_t> unconfirmed_; ///< a signal that the guest was sent
   bool is_log_, opened_ = false, connected_ = true;
   std::array<drain, 2> drains_;
   int losses_ = 0;                 ///< of connections, one after the other
@@ -105,6 +117,7 @@ expected<outcome> exec_stream::run() {
     }
     if (auto ok = handle(ready); !ok)
       return tl::unexpected(ok.error());
+    note_silence();
     if (auto done = ended())
       return *done;
     if (!connected_ && !end_)
@@ -156,6 +169,9 @@ expected<void> exec_stream::handle(const std::array<pollfd, slots>& ready) {
   if (ready[at_in].revents != 0 && wants_input())
     if (auto ok = read_input(); !ok)
       return ok;
+  if (wants_terminal() && !terminal_->raw.holds())
+    if (auto ok = take_up_terminal(); !ok)
+      return ok;
   if (terminal_ != nullptr && !leaving_ && drains_[0].to.hung_up())
     leave({ending::gave_up, SIGHUP});
   acknowledge();
@@ -178,6 +194,9 @@ expected<void> exec_stream::take_frames() {
 }
 
 expected<void> exec_stream::take(const received& frame) {
+  // Of a signal, too, the guest says where its standard input stands.
+  if (frame.head.type == frame_type::ack || frame.head.type == frame_type::failed)
+    unconfirmed_.reset();
   switch (frame.head.type) {
   case frame_type::opened: return take_opened();
   case frame_type::data: return take_data(frame);
@@ -201,11 +220,14 @@ expected<void> exec_stream::take_opened() {
   opened_ = true;
   losses_ = 0;
   in_.begin();
-  if (terminal_ == nullptr || leaving_)
-    return {};
+  return wants_terminal() ? take_up_terminal() : expected<void>{};
+}
+
+expected<void> exec_stream::take_up_terminal() {
   if (auto ok = terminal_->raw.enter(); !ok)
     return ok;
-  send_size();
+  if (terminal_->raw.holds())
+    send_size();
   return {};
 }
 
@@ -273,11 +295,25 @@ expected<void> exec_stream::take_signals() {
 expected<void> exec_stream::take_signal(std::uint32_t number) {
   const bool enough = patience_.add(impatience::clock::now());
   // When the command has ended, only our own output is waited for. A log has nothing to signal.
-  if (enough || end_ || is_log_)
+  if (enough || end_ || is_log_ || !opened_) {
     at_once_ = outcome{ending::gave_up, number};
-  else
-    send_signal(number);
+    return {};
+  }
+  send_signal(number);
+  if (!unconfirmed_)
+    asked_ = clock::now();
+  unconfirmed_ = number;
   return {};
+}
+
+void exec_stream::note_silence() {
+  if (is_log_ || end_ || (opened_ && !unconfirmed_))
+    return;
+  const auto silent = clock::now() - asked_;
+  if (silent >= silence && on_silence_)
+    std::exchange(on_silence_, nullptr)();
+  if (silent >= deafness && unconfirmed_)
+    at_once_ = outcome{ending::gave_up, *unconfirmed_};
 }
 
 // Keys come as bytes. So a signal is from outside, and for us.
@@ -330,12 +366,21 @@ void exec_stream::leave(const outcome& how) {
 }
 
 int exec_stream::patience() const {
-  auto until = wants_input() ? in_.wake_at() : std::nullopt;
+  auto until = clock::time_point::max();
+  const auto no_later_than = [&until](clock::time_point t) { until = std::min(until, t); };
+  if (const auto at = in_.wake_at(); at && wants_input())
+    no_later_than(*at);
+  if (wants_terminal() && !terminal_->raw.holds())
+    no_later_than(clock::now() + look_again);
+  if (!is_log_ && !end_ && on_silence_ && (!opened_ || unconfirmed_))
+    no_later_than(asked_ + silence);
+  if (unconfirmed_ && !end_)
+    no_later_than(asked_ + deafness);
   if (leaving_)
     until = leave_by_;
-  if (!until)
+  if (until == clock::time_point::max())
     return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 

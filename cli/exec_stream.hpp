@@ -21,8 +21,8 @@ enum class ending {
   not_found,     ///< value: errno
   not_runnable,  ///< value: errno
   output_closed, ///< whoever read our output went away
-  gave_up, ///< value: the signal that was sent once too often, or that ended a terminal session
-  left,    ///< by an escape; value: the signal that the command got for it
+  gave_up,       ///< value: the signal that we ended by, and not the command
+  left,          ///< by an escape; value: the signal that the command got for it
   log_end,
 };
 
@@ -39,6 +39,8 @@ struct stream_ends {
   /// The command has a terminal, and `in` is the one that it appears on. `signals` then end the
   /// session, and say TSTP, CONT and WINCH as well.
   terminal_session* terminal = nullptr;
+  /// Called once when the guest has not answered for 3 s.
+  std::function<void()> on_silence = {};
 };
 
 /// Connects to the stream socket and shows the token. `disconnected`, `operation_failed`.

@@ -10,6 +10,11 @@
 
 namespace banger::cli {
 
+bool in_foreground(int fd) {
+  const auto front = ::tcgetpgrp(fd);
+  return front < 0 || front == ::getpgrp();
+}
+
 namespace {
 
 constexpr std::array fatal{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
@@ -18,14 +23,8 @@ constexpr std::array fatal{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIG
 termios good;
 std::atomic<int> raw_fd{-1};
 
-// In the background the terminal belongs to the shell, which knows its modes by itself.
-bool is_ours(int fd) {
-  const auto front = ::tcgetpgrp(fd);
-  return front < 0 || front == ::getpgrp();
-}
-
 void restore_and_die(int number) {
-  if (const int fd = raw_fd; fd >= 0 && is_ours(fd))
+  if (const int fd = raw_fd; fd >= 0 && in_foreground(fd))
     ::tcsetattr(fd, TCSANOW, &good);
   ::signal(number, SIG_DFL);
   ::raise(number);
@@ -63,6 +62,8 @@ window window_of(int fd) {
 }
 
 expected<void> raw_mode::enter() {
+  if (!in_foreground(fd_))
+    return {};
   if (!known_ && ::tcgetattr(fd_, &before_) != 0)
     return fail_errno("cannot read the terminal's modes", errno);
   known_ = true;
@@ -83,7 +84,7 @@ void raw_mode::leave() {
   if (!raw_)
     return;
   raw_ = false;
-  if (is_ours(fd_))
+  if (in_foreground(fd_))
     set(fd_, before_);
   raw_fd = -1;
   guard(false);

@@ -15,6 +15,10 @@ struct window {
 /// Of the terminal `fd`; 24 by 80 where it has no size, or none is known.
 window window_of(int fd);
 
+/// Whether the terminal's keys and modes are ours at the moment, and not those of another job. Also
+/// true of a terminal that controls no jobs of ours.
+bool in_foreground(int fd);
+
 class raw_mode {
 public:
   /// Changes nothing yet. One at a time. `fd` stays open while this exists.
@@ -24,8 +28,9 @@ public:
   raw_mode& operator=(const raw_mode&) = delete;
 
   /// Nothing new if it holds already, except after somebody else changed the terminal while we were
-  /// stopped. Stops us if the terminal is not ours at the moment, as every job in the background.
+  /// stopped. Changes nothing in the background: try again.
   expected<void> enter();
+  bool holds() const { return raw_; }
   void leave();
   /// Leaves, and stops the process as SIGTSTP would. Returns when it goes on, raw again.
   expected<void> suspend();

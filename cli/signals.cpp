@@ -6,14 +6,29 @@
 
 namespace banger::cli {
 
+namespace {
+
+// A blocked signal is queued for a signalfd even where it is ignored.
+bool is_ignored(int number) {
+  struct sigaction now {};
+  return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+} // namespace
+
 signal_source::signal_source(std::initializer_list<int> more) {
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
-    sigaddset(&wanted, number);
+    if (!is_ignored(number))
+      sigaddset(&wanted, number);
   for (const int number : more)
     sigaddset(&wanted, number);
   ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGTTIN, &ignore, &input_before_);
+  ::sigaction(SIGTTOU, &ignore, &output_before_);
   fd_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -21,10 +36,12 @@ signal_source::signal_source(std::initializer_list<int> more) {
 signal_source::~signal_source() {
   while (next()) {
   }
+  ::sigaction(SIGTTIN, &input_before_, nullptr);
+  ::sigaction(SIGTTOU, &output_before_, nullptr);
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-std::optional<int> signal_source::next() {
+std::optional<int> signal_source::next() const {
   signalfd_siginfo info{};
   if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info))
     return std::nullopt;

@@ -1,6 +1,7 @@
 // INT, TERM, HUP and QUIT as something to read, in the thread that made it, while it exists. A
 // signal that was ignored when we started (nohup) stays ignored. TSTP and CONT do what they always
-// do, unless they are asked for.
+// do, unless they are asked for. A job in the background is not stopped for its use of the
+// terminal: a stopped one would be deaf to TERM.
 #pragma once
 
 #include "messages/base/unique_fd.hpp"
@@ -22,10 +23,12 @@ public:
   signal_source& operator=(const signal_source&) = delete;
 
   int fd() const { return fd_.get(); }
-  std::optional<int> next(); ///< signal number
+  std::optional<int> next() const; ///< signal number
 
 private:
   sigset_t before_{};
+  struct sigaction input_before_ {};
+  struct sigaction output_before_ {};
   unique_fd fd_;
 };
 

@@ -16,6 +16,7 @@ namespace {
 // Nobody types so fast, and a command that takes no input and ends within it leaves what was typed
 // ahead to the next.
 constexpr std::chrono::milliseconds typed_ahead{500};
+constexpr std::chrono::milliseconds look_again{250}; ///< whether the terminal is ours by now
 
 tl::unexpected<failure> not_sent(const char* what) {
   return fail(errc::bad_version, "cannot read the stream", what, "see `banger daemon logs`");
@@ -64,6 +65,10 @@ expected<void> stream_input::read(frame_link& link, const std::function<void(esc
   const auto n = looks ? from_.look(room) : from_.read(room);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return {};
+  if (n < 0 && errno == EIO && from_.is_terminal() && !in_foreground(from_.fd())) {
+    not_before_ = clock::now() + look_again;
+    return {};
+  }
   // A terminal that hung up reads as EIO: to the command that is the end of its input.
   if (n < 0 && errno != EIO)
     return fail_errno("cannot read standard input", errno);

@@ -35,8 +35,11 @@ reattach way_back(context& ctx, const stream_ticket& ticket, bool owner) {
   };
 }
 
-expected<outcome> stream(context& ctx, const exec_request& request, const stream_ends& ends,
-                         bool owner) {
+expected<outcome> stream(context& ctx, const exec_request& request, stream_ends ends, bool owner) {
+  ends.on_silence = [&request] {
+    note("the guest does not answer; `banger vm health " + request.ref +
+         "` tells how it is, `banger vm kill " + request.ref + "` ends it\n");
+  };
   const auto ticket = ctx.daemon->exec(request);
   if (!ticket)
     return tl::unexpected(ticket.error());

@@ -91,11 +91,12 @@ done session::receive(const frame_view& f) {
   return refused("a frame that cannot be read, or is not for a session", EPROTO);
 }
 
-done session::signal(std::uint32_t number) const {
+done session::signal(std::uint32_t number) {
   if (!running_)
     return {};
   if (!send_signal(static_cast<int>(number)))
     return failed_to("signal " + std::to_string(number));
+  ack_due_ = true;
   return {};
 }
 

@@ -33,7 +33,7 @@ public:
 
 private:
   done attach(const attach_body& from);
-  done signal(std::uint32_t number) const;
+  done signal(std::uint32_t number);
   bool send_signal(int number) const;
 
   loop& events_;

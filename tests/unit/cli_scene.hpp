@@ -94,6 +94,7 @@ public:
   void data(stream_id s, std::uint64_t at, std::string_view bytes) {
     send(frame_type::data, s, at, bytes);
   }
+  void ack(std::uint64_t offset) { send(frame_type::ack, stream_id::in, offset, ""); }
   void exited(guest::exit_kind kind, std::uint32_t value) {
     send(frame_type::exited, stream_id::in, 0, guest::encode(guest::exited_body{kind, value}));
   }
@@ -113,7 +114,7 @@ private:
 struct scene {
   pipe_ends in, out, err;
   std::string got_out, got_err;
-  int signals = -1;
+  int signals = -1, silences = 0;
   bool no_stdin = false;
 
   expected<outcome> run(std::function<void(server_end&)> play, bool is_log = false) {
@@ -128,8 +129,9 @@ struct scene {
     unique_fd mine(fds[0]);
     auto end = is_log
                    ? run_log_stream(std::move(mine), out.write.get())
-                   : run_exec_stream(std::move(mine), {no_stdin ? -1 : in.read.get(),
-                                                       out.write.get(), err.write.get(), signals});
+                   : run_exec_stream(std::move(mine),
+                                     {no_stdin ? -1 : in.read.get(), out.write.get(),
+                                      err.write.get(), signals, nullptr, [this] { ++silences; }});
     out.write.reset();
     err.write.reset();
     for (auto* t : {&server, &read_out, &read_err})

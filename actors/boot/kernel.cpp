@@ -250,7 +250,7 @@ expected<fs::path> builder::build_kernel() {
   fs::remove_all(target, ignored); // unfinished, or `ready_kernel` would have taken it
   if (auto ok = made.publish(target); !ok)
     return tl::unexpected(ok.error());
-  if (auto ok = storage::write_file(request_.cache / "current", name); !ok)
+  if (auto ok = storage::write_durable_file(request_.cache / "current", name); !ok)
     return tl::unexpected(ok.error());
   return target;
 }

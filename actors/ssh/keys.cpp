@@ -43,9 +43,9 @@ expected<std::string> make_files(const fs::path& key) {
     return tl::unexpected(pair.error());
   auto line = public_line(*pair, comment);
   auto secret = private_file(*pair, comment, check);
-  auto written = storage::write_file(public_file(key), line + "\n", 0644);
+  auto written = storage::write_durable_file(public_file(key), line + "\n", 0644);
   if (written)
-    written = storage::write_file(key, secret, 0600);
+    written = storage::write_durable_file(key, secret, 0600);
   ::explicit_bzero(pair->secret.data(), pair->secret.size());
   ::explicit_bzero(secret.data(), secret.size());
   if (!written)
@@ -64,7 +64,7 @@ expected<std::string> restore_public(const fs::path& key) {
     return fail(errc::corrupted, "cannot use the ssh key " + key.string(),
                 "it has no .pub file, and is no key that the daemon made",
                 "make that file with `ssh-keygen -y -f " + key.string() + "`, or remove the key");
-  if (auto ok = storage::write_file(public_file(key), *line + "\n", 0644); !ok)
+  if (auto ok = storage::write_durable_file(public_file(key), *line + "\n", 0644); !ok)
     return tl::unexpected(ok.error());
   return line;
 }

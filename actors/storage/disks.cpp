@@ -274,7 +274,14 @@ expected<void> make_blank(const fs::path& blank, std::uint64_t bytes, const std:
   if (!lock)
     return tl::unexpected(lock.error());
   std::error_code none;
-  return fs::exists(blank, none) ? expected<void>() : make_work_disk(blank, bytes, stop);
+  if (fs::exists(blank, none))
+    return {};
+  auto name = blank;
+  scrap fresh(name += ".new");
+  fs::remove(fresh.path(), none);
+  return make_work_disk(fresh.path(), bytes, stop)
+      .and_then([&] { return flush(fresh.path()); })
+      .and_then([&] { return fresh.publish(blank); });
 }
 
 expected<void> copy_blank(const fs::path& blank, const fs::path& file, std::uint64_t bytes) {

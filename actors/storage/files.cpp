@@ -98,20 +98,46 @@ expected<std::string> read_file(const fs::path& file, std::uint64_t limit) {
   return bytes;
 }
 
+namespace {
+
+expected<void> fill_new(const fs::path& temporary, std::string_view content, std::uint32_t mode,
+                        const fs::path& file) {
+  const unique_fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                            static_cast<mode_t>(mode)));
+  if (!fd)
+    return fail_errno("cannot make " + file.string(), errno);
+  if (auto ok = write_all(fd.get(), content, file); !ok)
+    return ok;
+  if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
+    return fail_errno("cannot set the mode of " + file.string(), errno);
+  return {};
+}
+
+fs::path beside(fs::path file) { return file += ".tmp"; }
+
+} // namespace
+
 expected<void> write_file(const fs::path& file, std::string_view content, std::uint32_t mode) {
-  auto name = file;
-  scrap temporary(name += ".tmp");
-  {
-    const unique_fd fd(::open(temporary.path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                              static_cast<mode_t>(mode)));
-    if (!fd)
-      return fail_errno("cannot make " + file.string(), errno);
-    if (auto ok = write_all(fd.get(), content, file); !ok)
-      return ok;
-    if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
-      return fail_errno("cannot set the mode of " + file.string(), errno);
-  }
-  return temporary.publish(file);
+  scrap temporary(beside(file));
+  return fill_new(temporary.path(), content, mode, file).and_then([&] {
+    return temporary.publish(file);
+  });
+}
+
+expected<void> flush(const fs::path& file_or_folder) {
+  const unique_fd fd(::open(file_or_folder.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0)
+    return fail_errno("cannot write " + file_or_folder.string() + " to the disk", errno);
+  return {};
+}
+
+expected<void> write_durable_file(const fs::path& file, std::string_view content,
+                                  std::uint32_t mode) {
+  scrap temporary(beside(file));
+  return fill_new(temporary.path(), content, mode, file)
+      .and_then([&] { return flush(temporary.path()); })
+      .and_then([&] { return temporary.publish(file); })
+      .and_then([&] { return flush(file.parent_path()); });
 }
 
 std::string sha256(std::string_view bytes) {

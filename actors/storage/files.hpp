@@ -26,6 +26,14 @@ expected<std::string> read_file(const std::filesystem::path& file, std::uint64_t
 expected<void> write_file(const std::filesystem::path& file, std::string_view content,
                           std::uint32_t mode = 0600);
 
+/// Waits until the content of a file, or the names in a folder, have come to the disk.
+expected<void> flush(const std::filesystem::path& file_or_folder);
+
+/// As `write_file`, and on the disk when it answers; a loss of power leaves the old content or the
+/// new one.
+expected<void> write_durable_file(const std::filesystem::path& file, std::string_view content,
+                                  std::uint32_t mode = 0600);
+
 /// SHA-256 as 64 hexadecimal digits.
 std::string sha256(std::string_view bytes);
 expected<std::string> sha256_file(const std::filesystem::path& file,

@@ -52,13 +52,6 @@ std::string now_text() {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-expected<void> flush(const fs::path& file) {
-  const unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0)
-    return fail_errno("cannot write " + file.string() + " to the disk", errno);
-  return {};
-}
-
 tl::unexpected<failure> damaged(const fs::path& folder, const std::string& what, std::string why) {
   return fail(errc::corrupted, what, std::move(why),
               "delete the folder " + folder.string() + "; it is made again when it is needed");
@@ -89,7 +82,7 @@ expected<void> write_manifest(const fs::path& folder, const std::string& name, s
   json all = {{"format", format}, {"name", subject}, {"made_at", now_text()}, {"files", list}};
   if (!more.empty())
     all["details"] = more;
-  return write_file(folder / name, all.dump(2) + "\n");
+  return write_durable_file(folder / name, all.dump(2) + "\n");
 }
 
 expected<manifest> read_manifest(const fs::path& folder, const std::string& name) {

@@ -39,6 +39,26 @@ auto guarded(const std::string& what, F act) -> decltype(act()) {
   }
 }
 
+// A transaction in a batch, and outside of one, too.
+class part {
+public:
+  explicit part(SQLite::Database& db) : db_(db) { db_.exec("SAVEPOINT part"); }
+  ~part() {
+    if (!kept_)
+      static_cast<void>(db_.tryExec("ROLLBACK TO part; RELEASE part"));
+  }
+  part(const part&) = delete;
+  part& operator=(const part&) = delete;
+  void keep() {
+    db_.exec("RELEASE part");
+    kept_ = true;
+  }
+
+private:
+  SQLite::Database& db_;
+  bool kept_ = false;
+};
+
 void put(SQLite::Database& db, const vm::record& r) {
   SQLite::Statement row(
       db, "INSERT INTO vms (id, name, state, image, created_ms, spec_json, runtime_json)"
@@ -145,6 +165,27 @@ expected<snapshot> database::load_where(const std::string* vm) {
   });
 }
 
+expected<void> database::begin_batch() {
+  return guarded("cannot write to the database", [&]() -> expected<void> {
+    db_->exec("PRAGMA synchronous = FULL");
+    db_->exec("BEGIN IMMEDIATE");
+    in_batch_ = true;
+    return {};
+  });
+}
+
+expected<void> database::commit_batch() {
+  auto done = guarded("cannot write to the database", [&]() -> expected<void> {
+    db_->exec("COMMIT");
+    return {};
+  });
+  if (!done)
+    static_cast<void>(db_->tryExec("ROLLBACK"));
+  in_batch_ = false;
+  static_cast<void>(db_->tryExec("PRAGMA synchronous = NORMAL"));
+  return done;
+}
+
 expected<void> database::save(const vm::record& r) {
   return guarded("cannot store the VM " + r.name.str(), [&]() -> expected<void> {
     put(*db_, r);
@@ -167,20 +208,20 @@ expected<void> database::intend(const intent& i) {
 
 expected<void> database::settle(const vm::record& r) {
   return guarded("cannot store the VM " + r.name.str(), [&]() -> expected<void> {
-    SQLite::Transaction together(*db_);
+    part together(*db_);
     put(*db_, r);
     forget(*db_, "journal", "vm", r.id.str());
-    together.commit();
+    together.keep();
     return {};
   });
 }
 
 expected<void> database::erase(const std::string& vm) {
   return guarded("cannot remove the VM " + vm + " from the database", [&]() -> expected<void> {
-    SQLite::Transaction together(*db_);
+    part together(*db_);
     forget(*db_, "vms", "id", vm);
     forget(*db_, "journal", "vm", vm);
-    together.commit();
+    together.keep();
     return {};
   });
 }

@@ -19,6 +19,7 @@ namespace banger::store {
 /// before it.
 struct intent {
   std::string op, vm, verb, step;
+  bool first_to_disk = false; ///< a loss of power, too, must not undo it: it destroys something
 };
 
 struct snapshot {
@@ -51,6 +52,14 @@ public:
   expected<snapshot> load();
   /// The same of one VM, by its id; empty if there is none.
   expected<snapshot> load_one(const std::string& vm);
+
+  /// Of the four words below, all that come until `commit` are one transaction: on the disk when
+  /// that answers, or none of it there. One that fails changes nothing and leaves the others in.
+  /// Outside of a batch each is a transaction of its own, which a loss of power may take back.
+  expected<void> begin_batch();
+  expected<void> commit_batch();
+  bool in_batch() const { return in_batch_; }
+
   expected<void> save(const vm::record& r);
   expected<void> intend(const intent& i);
   /// An operation of this VM has ended: the VM as it is now, and what the journal says of it gone,
@@ -63,6 +72,7 @@ private:
   expected<snapshot> load_where(const std::string* vm);
   explicit database(std::unique_ptr<SQLite::Database> db);
   std::unique_ptr<SQLite::Database> db_;
+  bool in_batch_ = false;
 };
 
 } // namespace banger::store

@@ -6,45 +6,100 @@ namespace banger::store {
 
 namespace {
 
-struct store_state : actor::state_base {
+using commit_atom = caf::atom_constant<caf::atom("commit")>;
+using committing_store_actor = store_actor::extend<caf::reacts_to<commit_atom>>;
+
+class store_state : public actor::state_base {
+public:
   static inline const char* name = "store";
-  std::unique_ptr<database> db;
+
+  void init(committing_store_actor::pointer self, database db) {
+    self_ = self;
+    db_ = std::make_unique<database>(std::move(db));
+  }
+
+  database& file() { return *db_; }
+
+  // The commit is the last in the mailbox now: words that came while the disk was busy share it.
+  template <class Act>
+  caf::result<void> durably(std::string_view what, Act act) {
+    if (!db_->in_batch()) {
+      if (auto ok = db_->begin_batch(); !ok)
+        return actor::answer(std::move(ok));
+      actor::tell(self_, committing_store_actor(self_), commit_atom::value);
+    }
+    return write(what, act);
+  }
+
+  template <class Act>
+  caf::result<void> write(std::string_view what, Act act) {
+    auto done = work::pass("store", what, work::moment::before);
+    if (done)
+      done = act();
+    if (!done || !db_->in_batch())
+      return actor::answer(done ? work::pass("store", what, work::moment::after) : std::move(done));
+    return waiting_.emplace_back(self_->make_response_promise<void>(), what).answer;
+  }
+
+  void commit() {
+    const auto done = db_->commit_batch();
+    for (auto& [answer, what] : std::exchange(waiting_, {})) {
+      const auto after = done ? work::pass("store", what, work::moment::after) : done;
+      if (after)
+        actor::done(answer);
+      else
+        answer.deliver(actor::to_error(after.error()));
+    }
+  }
+
+  // Nobody is told of what a loss of power may take back.
+  caf::result<snapshot_ptr> find(const std::string& vm) {
+    if (db_->in_batch())
+      commit();
+    auto one = db_->load_one(vm);
+    if (!one)
+      return actor::to_error(one.error());
+    return snapshot_ptr(std::make_shared<const snapshot>(std::move(*one)));
+  }
+
+private:
+  struct waiting {
+    caf::typed_response_promise<void> answer;
+    std::string_view what;
+    waiting(caf::typed_response_promise<void> a, std::string_view w)
+        : answer(std::move(a)), what(w) {}
+  };
+
+  committing_store_actor::pointer self_ = nullptr;
+  std::unique_ptr<database> db_;
+  std::vector<waiting> waiting_; ///< for the commit of the batch
 };
 
-template <class Commit>
-caf::result<void> commit(std::string_view what, Commit act) {
-  if (auto ok = work::pass("store", what, work::moment::before); !ok)
-    return actor::answer(std::move(ok));
-  auto done = act();
-  if (done)
-    done = work::pass("store", what, work::moment::after);
-  return actor::answer(std::move(done));
-}
-
-store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self,
-                                 const std::shared_ptr<database>& db) {
+committing_store_actor::behavior_type
+store(committing_store_actor::stateful_pointer<store_state> self,
+      const std::shared_ptr<database>& db) {
   static_assert(actor::sound_state<store_state>);
   actor::make_sturdy(self);
-  self->state.db = std::make_unique<database>(std::move(*db));
-  auto& file = *self->state.db;
+  auto& s = self->state;
+  s.init(self, std::move(*db));
   return {
-      [&file](save_atom, const vm::record_ptr& r) {
-        return commit("save", [&] { return file.save(*r); });
+      [&s](save_atom, const vm::record_ptr& r) {
+        return s.write("save", [&] { return s.file().save(*r); });
       },
-      [&file](intend_atom, const intent& i) {
-        return commit("intend", [&] { return file.intend(i); });
+      [&s](intend_atom, const intent& i) {
+        const auto act = [&] { return s.file().intend(i); };
+        return i.first_to_disk ? s.durably("intend", act) : s.write("intend", act);
       },
-      [&file](settle_atom, const vm::record_ptr& r) {
-        return commit("settle", [&] { return file.settle(*r); });
+      [&s](settle_atom, const vm::record_ptr& r) {
+        return s.durably("settle", [&] { return s.file().settle(*r); });
       },
-      [&file](erase_atom, const std::string& vm) {
-        return commit("erase", [&] { return file.erase(vm); });
+      [&s](erase_atom, const std::string& vm) {
+        return s.durably("erase", [&] { return s.file().erase(vm); });
       },
-      [&file](find_atom, const std::string& vm) -> caf::result<snapshot_ptr> {
-        auto one = file.load_one(vm);
-        if (!one)
-          return actor::to_error(one.error());
-        return snapshot_ptr(std::make_shared<const snapshot>(std::move(*one)));
+      [&s](find_atom, const std::string& vm) { return s.find(vm); },
+      [&s](commit_atom) {
+        if (s.file().in_batch())
+          s.commit();
       },
   };
 }

@@ -13,8 +13,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto root_names = {"root.img", "root.qcow2", "upper.img"};
+constexpr const char* work_name = "work.img";
 
-fs::path work_disk(const build& b) { return b.folder() / "work.img"; }
+fs::path work_disk(const build& b) { return b.folder() / work_name; }
 
 bool made_here(const build& b, std::string_view step) {
   return std::find(b.made.begin(), b.made.end(), step) != b.made.end();
@@ -108,7 +109,9 @@ expected<void> grow_work(build& b, const std::stop_token&) {
   std::error_code there;
   if (!fs::exists(work_disk(b), there))
     return {}; // made in its size at the start
-  return storage::grow_file(work_disk(b), b.vm.wanted.disk_bytes);
+  return storage::grow_file(work_disk(b), b.vm.wanted.disk_bytes).and_then([&] {
+    return storage::flush(work_disk(b));
+  });
 }
 
 // No guest has seen the larger disk yet.
@@ -163,6 +166,19 @@ void tell_network(build& b) {
 }
 
 } // namespace
+
+expected<void> flush_files(const fs::path& vm_folder) {
+  std::error_code none;
+  std::vector<fs::path> files{vm_folder / work_name};
+  for (const auto* name : root_names)
+    files.push_back(vm_folder / name);
+  for (const auto& file : files)
+    if (fs::exists(file, none))
+      if (auto ok = storage::flush(file); !ok)
+        return ok;
+  return storage::flush(vm_folder).and_then(
+      [&] { return storage::flush(vm_folder.parent_path()); });
+}
 
 std::vector<capability> standard_capabilities() {
   return {

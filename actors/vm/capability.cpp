@@ -39,6 +39,7 @@ step_table compose(const std::vector<capability>& all, bool bridged, bool connec
   table.start.push_back({"hello", "booting the kernel", false, 90s, true});
   table.start.push_back(
       {"configure", "mounting disks, setting the guest's identity", false, 90s, true});
+  table.start.push_back({"flush", "writing its new files to the host's disk", true, 120s});
   table.start.push_back({"boot", "waiting for the image's init", false, 300s, false, true});
   const step kill{"kill", "ending the hypervisor", true, 15s};
   const step release{"release", "letting go of sockets", true, 15s};

@@ -74,6 +74,10 @@ std::vector<capability> standard_capabilities();
 /// there.
 step_table compose(const std::vector<capability>& all, bool bridged = false, bool connects = true);
 
+/// Waits until the disks of a VM, their names in its folder and the folder's own have come to the
+/// host's disk.
+expected<void> flush_files(const std::filesystem::path& vm_folder);
+
 /// Who may log in, into b.guest, after `shape`.
 expected<void> admit_keys(build& b);
 

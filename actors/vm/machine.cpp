@@ -60,6 +60,7 @@ void machine_state::take_up(const step_request& request) {
     build_ = std::make_shared<build>(build{*request.vm, room_->site, {}, {}, {}, {}, {}, {}});
     aborted_ = false;
     stop_ = {};
+    flushing_.reset();
   }
   build_->vm = *request.vm;
   signal_ = request.signal;
@@ -77,6 +78,8 @@ void machine_state::dispatch(const std::string& step) {
     return greet();
   if (step == "configure")
     return configure();
+  if (step == "flush")
+    return await_flush();
   if (step == "boot")
     return await_boot();
   if (step == "shutdown")
@@ -212,7 +215,30 @@ expected<void> end_process(const build& b, int signal = SIGKILL) {
 
 } // namespace
 
+// The end of the operation waits for the disk; the boot does not.
+void machine_state::flush() {
+  if (flushing_ || build_->made.empty())
+    return;
+  flushing_ = std::make_shared<flushing>();
+  in_pool([folder = build_->folder()] { return flush_files(folder); },
+          [this, mine = flushing_](expected<void> outcome) {
+            mine->outcome = outcome;
+            if (mine->awaited)
+              finish(std::move(outcome));
+          });
+}
+
+void machine_state::await_flush() {
+  flush();
+  if (!flushing_)
+    return finish({});
+  if (flushing_->outcome)
+    return finish(*flushing_->outcome);
+  flushing_->awaited = true;
+}
+
 void machine_state::launch() {
+  flush();
   drop_link();
   stopping_ = false;
   in_pool(
@@ -316,7 +342,7 @@ void machine_state::remove_files() {
         std::filesystem::remove_all(folder, why);
         if (why)
           return fail(errc::operation_failed, "cannot remove " + folder.string(), why.message());
-        return {};
+        return storage::flush(folder.parent_path());
       },
       [this](expected<void> outcome) {
         if (outcome && room_->network)

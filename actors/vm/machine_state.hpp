@@ -61,6 +61,8 @@ private:
   void dispatch(const std::string& step);
   void get_image();
   void run_host_step(const host_step& step);
+  void flush();
+  void await_flush();
   void launch();
   void launched(expected<hypervisor::running_machine> machine);
   void connect(hypervisor::running_machine machine);
@@ -126,6 +128,13 @@ private:
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
   std::optional<promise> answer_; ///< of the step that runs
+
+  /// What a start has made, on its way to the host's disk.
+  struct flushing {
+    std::optional<expected<void>> outcome;
+    bool awaited = false;
+  };
+  std::shared_ptr<flushing> flushing_; ///< empty: nothing new was made in this operation
   struct {
     std::string verb, step;
     work::moment at = work::moment::after;

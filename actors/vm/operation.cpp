@@ -89,7 +89,9 @@ void vm_state::establish() {
 
 store::intent vm_state::intent() const {
   const auto& op = queue_.front();
-  return {op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)), current_step()};
+  const bool destroys = op.wanted.what == verb::remove || op.wanted.what == verb::set;
+  return {op.wanted.op, vm_->id.str(), std::string(to_string(op.wanted.what)), current_step(),
+          destroys};
 }
 
 void vm_state::act() {

@@ -34,8 +34,8 @@ TEST_CASE_METHOD(chronicled_town, "a create is told from its begin over each ste
   CHECK(told() ==
         told_lines{"vm/otter state created", "vm/otter begin vm.create", "vm/otter step image",
                    "vm/otter step folder", "vm/otter step root-disk", "vm/otter step work-disk",
-                   "vm/otter step launch", "vm/otter step hello", "vm/otter state running",
-                   "vm/otter step configure", "vm/otter end done"});
+                   "vm/otter step launch", "vm/otter step hello", "vm/otter step configure",
+                   "vm/otter state running", "vm/otter step flush", "vm/otter end done"});
   std::uint64_t number = 0;
   for (const auto& line : lines)
     CHECK(nlohmann::json::parse(line).at("number") == ++number);

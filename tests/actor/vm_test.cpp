@@ -23,7 +23,7 @@ store::store_actor::behavior_type write_down(store::store_actor::pointer,
 
 const std::vector<std::string> whole_start = {"do image",     "do folder", "do root-disk",
                                               "do work-disk", "do launch", "do hello",
-                                              "do configure"};
+                                              "do configure", "do flush"};
 
 } // namespace
 
@@ -33,11 +33,11 @@ TEST_CASE_METHOD(conversation,
   run("op-1", vm::verb::create);
   CHECK(s.said == whole_start);
   CHECK(h.stages == std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "launch",
-                                             "hello", "configure"});
+                                             "hello", "configure", "flush"});
   CHECK(end_of("op-1") == errc::none);
   CHECK(h.last.state == "running");
   CHECK(look().pid == 4711);
-  CHECK(h.ends.front().stages.size() == 7);
+  CHECK(h.ends.front().stages.size() == 8);
 }
 
 TEST_CASE_METHOD(
@@ -187,7 +187,7 @@ TEST_CASE_METHOD(
 
 TEST_CASE_METHOD(conversation, "a cancel at any step of a create leaves nothing") {
   for (const auto& step :
-       {"image", "folder", "root-disk", "work-disk", "launch", "hello", "configure"}) {
+       {"image", "folder", "root-disk", "work-disk", "launch", "hello", "configure", "flush"}) {
     conversation c;
     c.s.hangs = {step};
     c.wake(some_vm("otter"));

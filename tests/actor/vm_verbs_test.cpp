@@ -15,9 +15,10 @@ TEST_CASE_METHOD(conversation, "a restart is one operation: nothing gets between
   scheduler.run();
   CHECK(s.said == std::vector<std::string>{"do shutdown", "do release", "do image", "do folder",
                                            "do root-disk", "do work-disk", "do launch", "do hello",
-                                           "do configure", "do shutdown", "do release"});
+                                           "do configure", "do flush", "do shutdown",
+                                           "do release"});
   CHECK(end_of("op-2") == errc::none);
-  CHECK(look().last_start.size() == 7);
+  CHECK(look().last_start.size() == 8);
 }
 
 TEST_CASE_METHOD(conversation, "a restart whose start breaks undoes the start and not the stop") {
@@ -155,7 +156,7 @@ TEST_CASE_METHOD(conversation, "what a crash cut off of a restart is done in ord
   vm.machine.process.pid = 17;
   wake(vm, vm::recovery::restart);
   CHECK(s.said.front() == "do shutdown");
-  CHECK(s.said.back() == "do configure");
+  CHECK(s.said.back() == "do flush");
   CHECK(look().view.state == "running");
 }
 

@@ -56,7 +56,7 @@ TEST_CASE("events tell each step of a VM with its time, and a failure with its r
       CHECK(e.at("duration_us").get<std::uint64_t>() < 30'000'000);
     }
   CHECK(steps == std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "launch",
-                                          "hello", "configure"});
+                                          "hello", "configure", "flush"});
   const auto& end = all.back();
   CHECK(end.at("actor") == "vm/b");
   CHECK(end.at("event") == "end");

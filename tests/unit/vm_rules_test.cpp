@@ -35,7 +35,8 @@ std::vector<std::string> names(const std::vector<step>& steps) {
 
 TEST_CASE("the start table is composed from the capabilities, host first, guest last") {
   CHECK(names(table.start) == std::vector<std::string>{"image", "folder", "root-disk", "work-disk",
-                                                       "launch", "hello", "configure", "boot"});
+                                                       "launch", "hello", "configure", "flush",
+                                                       "boot"});
 }
 
 TEST_CASE("a VM that is only made has no place on the bridge yet") {
@@ -43,10 +44,10 @@ TEST_CASE("a VM that is only made has no place on the bridge yet") {
   order make{"", verb::create};
   CHECK(names(decide(some_vm(state::created), make, bridged)->steps) ==
         std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "connect", "launch",
-                                 "hello", "configure"});
+                                 "hello", "configure", "flush"});
   make.boot = false;
   CHECK(names(decide(some_vm(state::created), make, bridged)->steps) ==
-        std::vector<std::string>{"image", "folder", "root-disk", "work-disk"});
+        std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "flush"});
   // A boot that hung begins again with the tap that it has.
   const auto start = *decide(some_vm(state::stopped), order{"", verb::start}, bridged);
   const failure hung{errc::timed_out, "", "", "", ""};
@@ -58,7 +59,7 @@ TEST_CASE("a start goes on until the image's init is done only for those who wai
     const auto awaited = *decide(some_vm(state::created), {"", v, true}, table);
     const auto plain = *decide(some_vm(state::created), order{"", v}, table);
     CHECK(names(awaited.steps).back() == "boot");
-    CHECK(names(plain.steps).back() == "configure");
+    CHECK(names(plain.steps).back() == "flush");
     CHECK(awaited.steps.size() == plain.steps.size() + 1);
   }
 }
@@ -186,7 +187,7 @@ TEST_CASE("a restart stops what runs and starts it, and a failure of its stop un
     const auto todo = *decide(some_vm(now), order{"", verb::restart}, table);
     CHECK(names(todo.steps) == std::vector<std::string>{"shutdown", "release", "image", "folder",
                                                         "root-disk", "work-disk", "launch", "hello",
-                                                        "configure"});
+                                                        "configure", "flush"});
     CHECK(todo.undo_from == 2);
     CHECK_FALSE(todo.undoable(1));
     CHECK(todo.undoable(2));
@@ -200,7 +201,8 @@ TEST_CASE("a VM that is made without a start has its disks and is at rest") {
   order make{"", verb::create};
   make.boot = false;
   const auto todo = *decide(some_vm(state::created), make, table);
-  CHECK(names(todo.steps) == std::vector<std::string>{"image", "folder", "root-disk", "work-disk"});
+  CHECK(names(todo.steps) ==
+        std::vector<std::string>{"image", "folder", "root-disk", "work-disk", "flush"});
   CHECK(todo.settled == state::created);
 }
 

@@ -33,8 +33,10 @@ expected<void> context::reach() {
 }
 
 void context::compare_settings() {
+  if (std::exchange(compared, true))
+    return;
   const auto theirs = config::read_report(where, daemon->daemon().pid);
-  if (std::exchange(compared, true) || !theirs)
+  if (!theirs)
     return;
   if (const auto text = config::differences(*theirs, config::present(where)); !text.empty())
     note(plain(text) + "\n");

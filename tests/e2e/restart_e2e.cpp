@@ -153,6 +153,30 @@ TEST_CASE("a command that ended while no daemon was there still tells its exit s
   CHECK(client.out() == "up\nend\n");
 }
 
+TEST_CASE("input that a command left is the next one's also when the daemon died between",
+          "[vm][restart]") {
+  home h;
+  h.good({"vm", "create", "--image", "tiny", "--name", "a"});
+  for (const std::string source : {"printf '1\\n2\\n3\\n' > lines; exec < lines;", ""}) {
+    INFO(source);
+    auto p = h.command({});
+    const auto banger = p.argv.front();
+    p.argv = {"/bin/sh", "-c",
+              "cd \"$HOME\"; " + source +
+                  "\"$0\" vm exec a -- sh -c 'read -r x; echo got $x; sleep 3; exit 4' ||"
+                  " \"$0\" vm exec a -- cat",
+              banger};
+    p.in = input::pipe;
+    child client(p);
+    client.write("1\n2\n3\n");
+    client.end_input();
+    REQUIRE(client.until([&] { return client.out() == "got 1\n"; }, boot_time));
+    h.kill_daemon();
+    CHECK(client.wait(boot_time) == 0);
+    CHECK(client.out() == "got 1\n2\n3\n");
+  }
+}
+
 TEST_CASE("the VM of a --rm run whose client died with the daemon goes after a while",
           "[vm][restart][user]") {
   home h;

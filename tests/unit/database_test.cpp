@@ -62,6 +62,25 @@ TEST_CASE("what is stored comes back whole") {
   CHECK(back.machine_id == vm.machine_id);
 }
 
+TEST_CASE("others see a batch whole or not at all, and a word of it that fails changes nothing") {
+  const place p;
+  auto db = store::database::open(p.file());
+  REQUIRE(db);
+  SQLite::Database other(p.file().string(), SQLite::OPEN_READONLY);
+  const auto rows = [&] { return other.execAndGet("SELECT count(*) FROM vms").getInt(); };
+  REQUIRE(db->begin_batch());
+  REQUIRE(db->settle(some_vm("00000000000a", "a")));
+  CHECK_FALSE(db->settle(some_vm("00000000000b", "a")));
+  REQUIRE(db->intend({"op-1", "00000000000a", "delete", "kill"}));
+  CHECK(rows() == 0);
+  REQUIRE(db->commit_batch());
+  CHECK(rows() == 1);
+  CHECK(db->load()->unfinished.size() == 1);
+  CHECK_FALSE(db->commit_batch());
+  REQUIRE(db->erase("00000000000a"));
+  CHECK(rows() == 0);
+}
+
 TEST_CASE("an intent stays until its operation is settled or its VM erased") {
   const place p;
   auto db = store::database::open(p.file());

@@ -82,6 +82,18 @@ TEST_CASE("lesson 24: each connection that stays has its pragmas, also to a file
   }
 }
 
+TEST_CASE("a batch is on the disk when it is committed") {
+  const watched_place p;
+  auto db = store::database::open(p.file());
+  REQUIRE(db);
+  auto* const stays = opened.back();
+  REQUIRE(db->begin_batch());
+  CHECK(ask(stays, "PRAGMA synchronous") == "2");
+  CHECK(db->save(some_vm()));
+  REQUIRE(db->commit_batch());
+  CHECK(ask(stays, "PRAGMA synchronous") == "1");
+}
+
 TEST_CASE("lesson 24: a commit waits for one who reads or writes, rather than to fail") {
   const watched_place p;
   auto db = store::database::open(p.file());

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/klog.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 
 namespace banger::guest {
 
@@ -36,8 +37,15 @@ void show_errors() {
   ::klogctl(set_console_level, nullptr, errors_and_worse);
 }
 
+// Of open files the kernel allows its first process 4096 at most, systemd its services so many.
+void raise_limits() {
+  constexpr rlimit files{1024, 524'288};
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 [[noreturn]] void run() {
   show_errors();
+  raise_limits();
   auto ok = mount_early();
   if (::fcntl(2, F_GETFD) < 0)
     open_console();

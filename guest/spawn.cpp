@@ -50,6 +50,8 @@ result<ends> make_pipe(bool we_write) {
   if (::pipe2(fds, O_CLOEXEC) != 0)
     return failed_to("pipe");
   ends e{unique_fd(fds[we_write ? 1 : 0]), unique_fd(fds[we_write ? 0 : 1])};
+  // A command of another user opens it by its name, /dev/stdout.
+  ::fchmod(e.theirs.get(), 0666);
   do_not_block(e.ours.get());
   ::fcntl(e.ours.get(), F_SETPIPE_SZ, pipe_size);
   return e;

@@ -187,6 +187,21 @@ TEST_CASE("environment and working folder of a command are those that were asked
   CHECK(h.good({"vm", "exec", "a", "--", "hostname"}) == "a\n");
 }
 
+TEST_CASE("limits and streams of a command are those of a login, also for another user",
+          "[vm][debian][faults]") {
+  home h(home::images::debian);
+  for (const std::string image : {"tiny", "debian-bookworm"}) {
+    INFO(image);
+    const auto name = image.substr(0, 4);
+    h.good({"vm", "create", "--image", image, "--name", name});
+    CHECK(h.good({"vm", "exec", name, "--", "sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -Sc"}) ==
+          "1024\n524288\n0\n");
+    CHECK(h.good({"vm", "exec", name, "--", "su", "-s", "/bin/sh", "nobody", "-c",
+                  "ulimit -Hn; echo x > /dev/stdout; echo y > /dev/stderr"}) == "524288\nx\n");
+    h.good({"vm", "delete", name});
+  }
+}
+
 TEST_CASE("Ctrl-C during a command goes to the command", "[vm]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 namespace banger::vm {
 
@@ -129,10 +128,6 @@ void shape_identity(build& b) {
   // Does not fail for 64 bytes once the host's generator is seeded (getrandom(2)).
   if (::getrandom(b.guest.seed.data(), b.guest.seed.size(), 0) < 0)
     b.guest.seed.clear();
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  b.guest.realtime_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-                        static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 void shape_network(build& b) {

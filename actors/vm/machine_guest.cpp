@@ -37,6 +37,9 @@ void machine_state::greet() {
 void machine_state::configure() {
   if (!link_)
     return finish(fail(errc::not_running, "the hypervisor has ended"));
+  // Read as late as can be: a guest that took an older one would be behind.
+  build_->guest.realtime_ns = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
   link_->configure(build_->guest);
   await(waiting::configured, boot_quiet, at_most_);
 }

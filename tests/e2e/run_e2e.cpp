@@ -3,6 +3,7 @@
 #include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 
+#include <chrono>
 #include <csignal>
 
 using namespace banger::test;
@@ -200,6 +201,19 @@ TEST_CASE("limits and streams of a command are those of a login, also for anothe
                   "ulimit -Hn; echo x > /dev/stdout; echo y > /dev/stderr"}) == "524288\nx\n");
     h.good({"vm", "delete", name});
   }
+}
+
+TEST_CASE("the guest's clock is the host's when its first command runs", "[vm][debian][faults]") {
+  home h(home::images::debian);
+  h.good({"vm", "create", "--name", "a"});
+  const auto now = [] { return std::chrono::system_clock::now().time_since_epoch(); };
+  const auto before = now();
+  const std::chrono::nanoseconds there(
+      std::stoll(h.good({"vm", "exec", "a", "--", "date", "+%s%N"})));
+  const auto after = now();
+  INFO("before " << before.count() << " there " << there.count() << " after " << after.count());
+  CHECK(there > before - milliseconds(50));
+  CHECK(there < after + milliseconds(50));
 }
 
 TEST_CASE("Ctrl-C during a command goes to the command", "[vm]") {

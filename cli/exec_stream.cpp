@@ -137,6 +137,9 @@ expected<void> exec_stream::go_on() {
   link_ = frame_link(std::move(*connection));
   connected_ = true;
   in_.lost();
+  asked_ = clock::now();
+  if (unconfirmed_)
+    send_signal(*unconfirmed_);
   for (auto& drain : drains_)
     drain.acked = drain.received;
   return {};

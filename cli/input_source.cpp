@@ -45,6 +45,8 @@ input_source::kind input_source::kind_of(int fd) {
   return ::isatty(fd) != 0 ? kind::terminal : kind::other;
 }
 
+bool input_source::hung_up() const { return (ready(fd_) & POLLHUP) != 0; }
+
 ssize_t input_source::read(std::span<char> to) { return ::read(fd_, to.data(), to.size()); }
 
 ssize_t input_source::look(std::span<char> to) {

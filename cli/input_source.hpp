@@ -19,6 +19,7 @@ public:
 
   int fd() const { return fd_; }
   bool is_terminal() const { return kind_ == kind::terminal; }
+  bool hung_up() const;
   /// What `look` shows stays until `take`.
   bool can_look() const { return kind_ == kind::pipe || kind_ == kind::socket; }
 

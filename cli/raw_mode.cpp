@@ -62,8 +62,10 @@ window window_of(int fd) {
 }
 
 expected<void> raw_mode::enter() {
-  if (!in_foreground(fd_))
+  if (!in_foreground(fd_)) {
+    leave();
     return {};
+  }
   if (!known_ && ::tcgetattr(fd_, &before_) != 0)
     return fail_errno("cannot read the terminal's modes", errno);
   known_ = true;

@@ -32,7 +32,8 @@ public:
   expected<void> enter();
   bool holds() const { return raw_; }
   void leave();
-  /// Leaves, and stops the process as SIGTSTP would. Returns when it goes on, raw again.
+  /// Leaves, and stops the process as SIGTSTP would. Returns when it goes on, raw again
+  /// if it is in the foreground.
   expected<void> suspend();
 
 private:

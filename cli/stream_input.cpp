@@ -65,7 +65,7 @@ expected<void> stream_input::read(frame_link& link, const std::function<void(esc
   const auto n = looks ? from_.look(room) : from_.read(room);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return {};
-  if (n < 0 && errno == EIO && from_.is_terminal() && !in_foreground(from_.fd())) {
+  if (n < 0 && errno == EIO && from_.is_terminal() && !from_.hung_up()) {
     not_before_ = clock::now() + look_again;
     return {};
   }

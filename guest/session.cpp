@@ -92,11 +92,9 @@ done session::receive(const frame_view& f) {
 }
 
 done session::signal(std::uint32_t number) {
-  if (!running_)
-    return {};
-  if (!send_signal(static_cast<int>(number)))
-    return failed_to("signal " + std::to_string(number));
   ack_due_ = true;
+  if (running_ && !send_signal(static_cast<int>(number)))
+    return failed_to("signal " + std::to_string(number));
   return {};
 }
 

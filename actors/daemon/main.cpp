@@ -147,6 +147,7 @@ expected<ground> prepare(options& o) {
 struct house {
   work::pool workers{2};
   work::pool clerks{2};   ///< what is quick: images, figures of VMs; it never waits for the others
+  work::pool flushers{2}; ///< what waits for the disk
   work::pool builders{4}; ///< images and kernels, which take minutes
   io::reactor loop;
   std::unique_ptr<io::stream_server> streams;
@@ -222,6 +223,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
             h.streams.get(),
             &h.workers,
             &h.clerks,
+            &h.flushers,
             connect_network(h, g, system)};
   return {};
 }

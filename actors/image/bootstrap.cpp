@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <gnu/libc-version.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,6 +46,7 @@ bootstrap_facts look_at_host(const std::stop_token& stop) {
   facts.subordinates = facts.newuidmap && can_confine(bootstrap_mode::unshare, stop);
   facts.fakechroot = !find_program("fakechroot").empty();
   facts.fakeroot = !find_program("fakeroot").empty();
+  facts.newer_libc = ::strverscmp(::gnu_get_libc_version(), debian_libc) > 0;
   return facts;
 }
 

@@ -74,15 +74,18 @@ expected<bootstrap_mode> choose_mode(const bootstrap_facts& facts) {
     return bootstrap_mode::root;
   if (facts.subordinates)
     return bootstrap_mode::unshare;
-  if (facts.fakechroot && facts.fakeroot)
+  if (facts.fakechroot && facts.fakeroot && !facts.newer_libc)
     return bootstrap_mode::fakechroot;
   return fail(errc::unavailable, "cannot make a Debian image as an ordinary user",
               std::string(facts.newuidmap ? "user namespaces with subordinate ids do not work here"
                                           : "newuidmap is not installed") +
-                  ", and fakechroot with fakeroot is not installed",
+                  (facts.newer_libc ? ", and fakechroot does not work with a C library that is "
+                                      "newer than the image's"
+                                    : ", and fakechroot with fakeroot is not installed"),
               "`apt install uidmap`, with a line for you in /etc/subuid and /etc/subgid "
-              "(`usermod --add-subuids`); or `apt install fakechroot fakeroot`; " +
-                  std::string(or_tiny));
+              "(`usermod --add-subuids`); " +
+                  std::string(facts.newer_libc ? "" : "or `apt install fakechroot fakeroot`; ") +
+                  or_tiny);
 }
 
 std::vector<std::string> confinement(bootstrap_mode mode) {

@@ -29,6 +29,7 @@ struct bootstrap_facts {
   bool mmdebstrap = false, newuidmap = false;
   bool subordinates = false; ///< a namespace with subordinate ids could be made
   bool fakechroot = false, fakeroot = false;
+  bool newer_libc = false; ///< than the image's: preloaded libraries need what the image's lacks
 };
 
 /// The best that works. `unavailable` names all that is missing and how to get it.

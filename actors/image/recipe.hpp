@@ -33,6 +33,7 @@ struct builtin_image {
 std::span<const builtin_image> builtin_images();
 
 inline constexpr std::string_view debian_suite = "bookworm";
+inline constexpr const char* debian_libc = "2.36"; ///< its C library
 
 /// What an image of this family always has, by Debian package name. Empty for tiny.
 std::span<const std::string_view> packages_of(family kind);

@@ -186,6 +186,10 @@ expected<void> database::commit_batch() {
   return done;
 }
 
+bool database::lost_batch() const {
+  return in_batch_ && ::sqlite3_get_autocommit(db_->getHandle()) != 0;
+}
+
 expected<void> database::save(const vm::record& r) {
   return guarded("cannot store the VM " + r.name.str(), [&]() -> expected<void> {
     put(*db_, r);

@@ -59,6 +59,8 @@ public:
   expected<void> begin_batch();
   expected<void> commit_batch();
   bool in_batch() const { return in_batch_; }
+  /// SQLite has taken the batch back by itself, as it does when the disk is full.
+  bool lost_batch() const;
 
   expected<void> save(const vm::record& r);
   expected<void> intend(const intent& i);

@@ -36,6 +36,8 @@ public:
     auto done = work::pass("store", what, work::moment::before);
     if (done)
       done = act();
+    if (!done && db_->lost_batch())
+      commit(); // fails, and all who wait are told
     if (!done || !db_->in_batch())
       return actor::answer(done ? work::pass("store", what, work::moment::after) : std::move(done));
     return waiting_.emplace_back(self_->make_response_promise<void>(), what).answer;

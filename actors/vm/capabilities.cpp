@@ -32,9 +32,11 @@ expected<void> make_folder(build& b, const std::stop_token&) {
 }
 
 void remove_folder(build& b) {
+  if (!made_here(b, "folder"))
+    return;
   std::error_code ignored;
-  if (made_here(b, "folder"))
-    fs::remove_all(b.folder(), ignored);
+  fs::remove_all(b.folder(), ignored);
+  static_cast<void>(storage::flush(b.site.vms));
 }
 
 // The changes in a root disk are worth nothing without the very image they were made on.
@@ -118,6 +120,7 @@ void shrink_work(build& b) {
   std::error_code ignored;
   if (fs::file_size(work_disk(b), ignored) > b.vm.wanted.disk_bytes && !ignored)
     fs::resize_file(work_disk(b), b.vm.wanted.disk_bytes, ignored);
+  static_cast<void>(storage::flush(work_disk(b)));
 }
 
 void shape_identity(build& b) {

@@ -60,7 +60,7 @@ void machine_state::take_up(const step_request& request) {
     build_ = std::make_shared<build>(build{*request.vm, room_->site, {}, {}, {}, {}, {}, {}});
     aborted_ = false;
     stop_ = {};
-    flushing_.reset();
+    flushed_.reset();
   }
   build_->vm = *request.vm;
   signal_ = request.signal;
@@ -217,28 +217,29 @@ expected<void> end_process(const build& b, int signal = SIGKILL) {
 
 // The end of the operation waits for the disk; the boot does not.
 void machine_state::flush() {
-  if (flushing_ || build_->made.empty())
+  if (flushed_ || build_->made.empty())
     return;
-  flushing_ = std::make_shared<flushing>();
-  in_pool([folder = build_->folder()] { return flush_files(folder); },
-          [this, mine = flushing_](expected<void> outcome) {
-            mine->outcome = outcome;
-            if (mine->awaited)
-              finish(std::move(outcome));
-          });
+  flushed_ = std::make_shared<std::optional<expected<void>>>();
+  work::submit(
+      *room_->flushers, machine_actor(self_),
+      [folder = build_->folder(), keep = presence_] { return flush_files(folder); },
+      [this, mine = flushed_](expected<void> outcome) {
+        *mine = std::move(outcome);
+        if (mine == flushed_ && waits_for_ == waiting::flushed)
+          finish(**mine);
+      });
 }
 
 void machine_state::await_flush() {
   flush();
-  if (!flushing_)
+  if (!flushed_)
     return finish({});
-  if (flushing_->outcome)
-    return finish(*flushing_->outcome);
-  flushing_->awaited = true;
+  if (*flushed_)
+    return finish(**flushed_);
+  await(waiting::flushed, at_most_, at_most_);
 }
 
 void machine_state::launch() {
-  flush();
   drop_link();
   stopping_ = false;
   in_pool(
@@ -267,6 +268,7 @@ void machine_state::launched(expected<hypervisor::running_machine> machine) {
   if (auto notice = room_->site.driver->notice(); !notice.empty())
     pass_on({"notice", std::move(notice)});
   connect(std::move(*machine));
+  flush();
   finish({});
 }
 
@@ -342,7 +344,9 @@ void machine_state::remove_files() {
         std::filesystem::remove_all(folder, why);
         if (why)
           return fail(errc::operation_failed, "cannot remove " + folder.string(), why.message());
-        return storage::flush(folder.parent_path());
+        return std::filesystem::exists(folder.parent_path(), why)
+                   ? storage::flush(folder.parent_path())
+                   : expected<void>();
       },
       [this](expected<void> outcome) {
         if (outcome && room_->network)

@@ -82,6 +82,7 @@ struct machine_room {
   io::stream_server* streams = nullptr;
   work::pool* workers = nullptr;
   work::pool* readers = nullptr;       ///< for what is quick and must not wait for `workers`
+  work::pool* flushers = nullptr;      ///< for what waits for the host's disk
   network::network_actor network = {}; ///< null: no bridge
   /// Something to be held by whoever works for this VM (id), until he has let go of everything.
   std::function<std::shared_ptr<void>(const std::string& vm)> attend = {};

@@ -232,6 +232,10 @@ void machine_state::out_of_time() {
     return finish(fail(errc::timed_out, "the image's init is not done after " + seconds + " s", {},
                        "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
                            " -- systemctl list-jobs` tells what it waits for"));
+  if (waits_for_ == waiting::flushed)
+    return finish(fail(errc::timed_out,
+                       "the host's disk did not take the VM's files within " + seconds + " s", {},
+                       "is it busy, or failing?"));
   const auto* stage =
       waits_for_ == waiting::hello ? "the guest did not boot" : "the guest did not mount its disks";
   finish_with_evidence(errc::timed_out, std::string(stage) + " within " + seconds + " s");

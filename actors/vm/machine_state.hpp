@@ -40,7 +40,16 @@ private:
   using clock = std::chrono::steady_clock;
 
   /// What the running step waits for the guest or the hypervisor to do.
-  enum class waiting : std::uint8_t { nothing, image, takeover, hello, configured, booted, exit };
+  enum class waiting : std::uint8_t {
+    nothing,
+    image,
+    takeover,
+    hello,
+    configured,
+    flushed,
+    booted,
+    exit
+  };
 
   /// Asked of the agent beside the step that runs. One of the two is called, once.
   struct question {
@@ -128,13 +137,9 @@ private:
   std::string op_;
   std::shared_ptr<build> build_;  ///< shared with the pool while a step runs there, and only then
   std::optional<promise> answer_; ///< of the step that runs
-
-  /// What a start has made, on its way to the host's disk.
-  struct flushing {
-    std::optional<expected<void>> outcome;
-    bool awaited = false;
-  };
-  std::shared_ptr<flushing> flushing_; ///< empty: nothing new was made in this operation
+  /// How it went to bring what was made in this operation to the host's disk, once that is known;
+  /// null: it was not begun.
+  std::shared_ptr<std::optional<expected<void>>> flushed_;
   struct {
     std::string verb, step;
     work::moment at = work::moment::after;

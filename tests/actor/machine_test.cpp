@@ -25,7 +25,7 @@ struct workbench : stage {
     room.capabilities = {
         {"slow", {{{"slow-disk", "waiting"}, act, [](vm::build&) {}}}, {}, {}, {}}};
     room.images = images;
-    room.workers = room.readers = &*hands;
+    room.workers = room.readers = room.flushers = &*hands;
   }
   ~workbench() {
     hands.reset();

@@ -18,7 +18,7 @@ struct on_bridge : bridged {
     open(*ipv4_net::parse(subnet));
     room.network = network;
     room.images = images;
-    room.workers = room.readers = &*hands;
+    room.workers = room.readers = room.flushers = &*hands;
     machine = another();
   }
   vm::machine_actor another() { return keep(vm::spawn_machine(system, room, owner)); }
@@ -68,7 +68,7 @@ TEST_CASE_METHOD(on_bridge, "a rename keeps what is in the way of the VM's NAT")
 TEST_CASE_METHOD(on_bridge, "one whose place only its record knows is taken off by that") {
   open(fail(errc::bad_request, "VMs cannot have the network", "the host has the route"));
   room.network = network;
-  room.workers = room.readers = &*hands;
+  room.workers = room.readers = room.flushers = &*hands;
   machine = another();
   auto otter = some_vm("otter", vm::state::running);
   otter.machine.bridge = "br-fc";

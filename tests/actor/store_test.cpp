@@ -37,10 +37,10 @@ TEST_CASE_METHOD(bookkeeping, "ends of operations that come together share a com
   CHECK(rows() == 3);
   scheduler.run();
   for (int i = 0; i < 3; ++i)
-    client->receive([](caf::unit_t) {}, [] {}, caf::after(0s) >> [] { FAIL("no answer"); });
+    client->receive([] {}, caf::after(0s) >> [] { FAIL("no answer"); });
 }
 
-TEST_CASE_METHOD(bookkeeping, "a commit that fails is told to all who waited for it") {
+TEST_CASE_METHOD(bookkeeping, "a word that fails is told so, and does not fail the others") {
   client->send(file, store::settle_atom::value, vm("otter"));
   auto same = std::make_shared<vm::record>(some_vm("heron"));
   same->name = *vm_name::parse("otter");
@@ -64,4 +64,18 @@ TEST_CASE_METHOD(bookkeeping, "what is begun is written at once, and joins a com
   for (int i = 0; i < 20 && rows() == 1; ++i)
     scheduler.run_once();
   CHECK(rows() == 3);
+}
+
+TEST_CASE_METHOD(bookkeeping, "what is found is on the disk") {
+  client->send(file, store::settle_atom::value, vm("otter"));
+  client->send(file, store::find_atom::value, vm("otter")->id.str());
+  run_until_seen();
+  CHECK(rows() == 1);
+  scheduler.run();
+  int answers = 0;
+  for (int i = 0; i < 2; ++i)
+    client->receive([&] { ++answers; },
+                    [&](const store::snapshot_ptr& one) { answers += one->vms.size() == 1; },
+                    caf::after(0s) >> [] { FAIL("no answer"); });
+  CHECK(answers == 2);
 }

@@ -126,6 +126,8 @@ TEST_CASE("an image of one's own is made of packages, and goes when no VM has it
   list.argv.insert(list.argv.begin(), {"/usr/bin/setpriv", "--no-new-privs", "--"});
   REQUIRE(run(list, {}, short_time).status == 0);
   const auto built = h.banger({"image", "build", "work", "--include", "file,tree"}, {}, build_time);
+  if (built.err.find("fakechroot does not work with a C library") != std::string::npos)
+    return skip("this host's C library is newer than the image's");
   REQUIRE(built.status == 0);
   CHECK(built.out == "work\n");
   const auto image = only_image_in(folder_of(h, "work"));

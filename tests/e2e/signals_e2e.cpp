@@ -57,7 +57,9 @@ TEST_CASE("a session in the background takes its terminal up when it comes to th
           "[vm][terminal][faults]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
-  at_terminal t(job(h, "\"$0\" vm shell a & sleep 2; fg; echo ended $?"));
+  at_terminal t(job(h, "\"$0\" vm shell a & sleep 2; echo be''fore; fg; echo ended $?"));
+  REQUIRE(t.sees("before"));
+  CHECK(t.cooked());
   CHECK(t.eventually_cooked(false, boot_time));
   CHECK(says(t, "echo he''re", "here"));
   t.type("exit 5\r");
@@ -71,11 +73,11 @@ TEST_CASE("a guest that does not answer keeps no client from its end", "[vm][fau
   REQUIRE(says(begun, "begun"));
   const auto hypervisor = h.show("a").at("pid").get<pid_t>();
   ::kill(hypervisor, SIGSTOP);
-  auto p = h.command({"vm", "exec", "a", "--", "true"});
-  p.argv.insert(p.argv.begin(), {"timeout", "5"});
-  const auto r = run(p, {}, short_time);
-  CHECK(r.status == 124);
-  CHECK_THAT(r.err, Contains("does not answer"));
+  child refused(h.command({"vm", "exec", "a", "--", "true"}));
+  CHECK(refused.until([&] { return refused.err().find("does not answer") != std::string::npos; },
+                      short_time));
+  refused.signal(SIGTERM);
+  CHECK(refused.wait(short_time) == 143);
   begun.signal(SIGTERM);
   CHECK(begun.wait(short_time) == 143);
   CHECK_THAT(begun.err(), Contains("banger vm kill a"));

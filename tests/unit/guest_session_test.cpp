@@ -130,6 +130,19 @@ TEST_CASE_METHOD(conversation, "a signal ends a command and is told as such") {
   CHECK(end->value == SIGTERM);
 }
 
+TEST_CASE_METHOD(conversation, "a signal is confirmed, also when the command has just ended") {
+  const auto acks = [&] { return std::count(heard.begin(), heard.end(), frame_type::ack); };
+  REQUIRE(open({"sh", "-c", "trap '' TERM; echo up; read -r x"}));
+  REQUIRE(say(frame_type::signal, 0, encode(signal_body{SIGWINCH})));
+  hear();
+  CHECK(acks() == 1);
+  REQUIRE(say(frame_type::eof, 0, ""));
+  until_end();
+  REQUIRE(say(frame_type::signal, 0, encode(signal_body{SIGTERM})));
+  hear();
+  CHECK(acks() == 2);
+}
+
 TEST_CASE_METHOD(conversation,
                  "a command that does not exist is told apart from one that cannot run") {
   SECTION("not found") {

@@ -172,6 +172,8 @@ TEST_CASE("root is root, a user is root of a namespace, or fakes it, what is mis
   CHECK(code(choose_mode(host)) == errc::unavailable);
   host.fakeroot = true;
   CHECK(choose_mode(host) == bootstrap_mode::fakechroot);
+  host.newer_libc = true;
+  CHECK_THAT(choose_mode(host).error().why, Contains("newer than the image's"));
   host.newuidmap = host.subordinates = true;
   CHECK(choose_mode(host) == bootstrap_mode::unshare);
   host.root = true;

@@ -192,9 +192,9 @@ inline constexpr std::string_view exec_examples =
   $ banger vm exec -it box -- top
   $ while read -r name; do banger vm exec box -n -- mkdir -p "$name"; done < names
 The command is run as it is, without a shell. Ctrl-C goes to the command; three within a second
-give up on it, and so does one that the guest does not confirm within 5 s. With -t every key goes to the command, and `~.` after a newline leaves. Exit code:
-the command's own (128+N if signal N ended it), 125 our own failure, 126 not runnable, 127 not
-found.
+give up on it, and so does one that the guest does not confirm within 5 s. With -t every key goes
+to the command, and `~.` after a newline leaves. Exit code: the command's own (128+N if signal N
+ended it), 125 our own failure, 126 not runnable, 127 not found.
 Standard input goes to the command, also that of a script's loop: -n leaves it to the next round.
 Without -n, lines that the command does not read are left as well, but for what a terminal gave,
 and what lies more than 64 KiB into a pipe.

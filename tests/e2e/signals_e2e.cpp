@@ -57,9 +57,10 @@ TEST_CASE("a session in the background takes its terminal up when it comes to th
           "[vm][terminal][faults]") {
   home h;
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
-  at_terminal t(job(h, "\"$0\" vm shell a & sleep 2; echo be''fore; fg; echo ended $?"));
+  at_terminal t(job(h, "\"$0\" vm shell a & sleep 2; echo be''fore; read -r x; fg; echo ended $?"));
   REQUIRE(t.sees("before"));
   CHECK(t.cooked());
+  t.type("\r");
   CHECK(t.eventually_cooked(false, boot_time));
   CHECK(says(t, "echo he''re", "here"));
   t.type("exit 5\r");

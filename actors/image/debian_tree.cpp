@@ -128,7 +128,8 @@ expected<void> make_folders(const fs::path& tree, const fs::path& path) {
   for (const auto& part : path) {
     here /= part;
     struct stat info {};
-    if (::mkdir(here.c_str(), 0755) == 0)
+    // The umask is the daemon's, and must not show.
+    if (::mkdir(here.c_str(), 0755) == 0 && ::chmod(here.c_str(), 0755) == 0)
       continue;
     if (errno != EEXIST || ::lstat(here.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
       return fail(errc::operation_failed,

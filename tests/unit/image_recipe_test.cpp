@@ -6,11 +6,13 @@
 #include "tests/unit/storage_scratch.hpp"
 
 #include <algorithm>
+#include <sys/stat.h>
 
 using namespace banger;
 using namespace banger::image;
 using banger::test::code;
 using Catch::Contains;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -309,4 +311,23 @@ TEST_CASE("a guest's sources are those of its image, without keys and credential
   CHECK(guest_sources("deb http://m/a@b/debian bookworm main\n") ==
         "deb http://m/a@b/debian bookworm main\n");
   CHECK(guest_sources("").empty());
+}
+
+TEST_CASE("folders that are added to Debian's are open to all, whatever the umask is") {
+  const test::scratch tree;
+  const auto mask = ::umask(022);
+  REQUIRE(fs::create_directories(tree / "etc/apt"));
+  std::ofstream(tree / "etc/apt/sources.list") << "deb http://deb.example bookworm main\n";
+  ::umask(077);
+  const auto dressed = dress_debian(tree.top());
+  ::umask(mask);
+  REQUIRE(dressed);
+  int folders = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(tree.top()))
+    if (entry.is_directory() && !entry.is_symlink()) {
+      INFO(entry.path());
+      CHECK((entry.status().permissions() & fs::perms::mask) == static_cast<fs::perms>(0755));
+      ++folders;
+    }
+  CHECK(folders > 5);
 }

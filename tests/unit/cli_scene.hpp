@@ -127,11 +127,10 @@ struct scene {
     std::thread read_out([&] { collect(out.read.get(), got_out); });
     std::thread read_err([&] { collect(err.read.get(), got_err); });
     unique_fd mine(fds[0]);
-    auto end = is_log
-                   ? run_log_stream(std::move(mine), out.write.get())
-                   : run_exec_stream(std::move(mine),
-                                     {no_stdin ? -1 : in.read.get(), out.write.get(),
-                                      err.write.get(), signals, nullptr, [this] { ++silences; }});
+    auto end = is_log ? run_log_stream(std::move(mine), out.write.get())
+                      : run_exec_stream(std::move(mine), {no_stdin ? -1 : in.read.get(),
+                                                          out.write.get(), err.write.get(), signals,
+                                                          nullptr, [this] { ++silences; }});
     out.write.reset();
     err.write.reset();
     for (auto* t : {&server, &read_out, &read_err})

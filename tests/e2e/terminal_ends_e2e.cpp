@@ -15,6 +15,13 @@ bool runs_in(home& h, const std::string& vm, const std::string& what) {
   return r.out.find(what) != std::string::npos;
 }
 
+// A shell that is hung up takes a command with it once that is its foreground job, which it is when
+// it can be seen.
+bool sleeps(home& h, at_terminal& t, const std::string& time) {
+  return says(t, "echo go''ing; sleep " + time, "going") &&
+         h.eventually([&] { return runs_in(h, "a", "sleep " + time); });
+}
+
 // A tmux of its own, with one window "x".
 class multiplexer {
 public:
@@ -61,7 +68,7 @@ TEST_CASE("whatever ends the client, the terminal is as it was and the session i
     at_terminal t(at(h, {"vm", "shell", "a"}));
     const auto before = t.modes();
     REQUIRE(ready(t));
-    CHECK(says(t, "echo go''ing; sleep 100" + std::to_string(number), "going"));
+    CHECK(sleeps(h, t, "100" + std::to_string(number)));
     CHECK_FALSE(t.cooked());
     t.signal(number);
     CHECK(t.wait(short_time) == 128 + number);
@@ -77,7 +84,7 @@ TEST_CASE("a window that is closed ends the session in the guest", "[vm][termina
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   at_terminal t(at(h, {"vm", "shell", "a"}));
   REQUIRE(ready(t));
-  CHECK(says(t, "echo go''ing; sleep 1000", "going"));
+  CHECK(sleeps(h, t, "1000"));
   t.hang_up();
   CHECK(t.wait(short_time) == 128 + SIGHUP);
   CHECK(h.eventually([&] { return !runs_in(h, "a", "sleep 1000"); }));
@@ -95,7 +102,7 @@ TEST_CASE("after a newline ~. leaves, ~? helps and ~~ is a ~, unless --escape sa
   CHECK(says(t, "~~/x; echo $?''.", "127."));
   // As with a line that is cut: who does not listen to HUP lives on.
   CHECK(says(t, "(trap '' HUP; exec sleep 2001) >/dev/null 2>&1 & echo o''ne", "one"));
-  CHECK(says(t, "echo go''ing; sleep 2003", "going"));
+  CHECK(sleeps(h, t, "2003"));
   const auto begun = clock::now();
   t.type("\r~.");
   CHECK(t.wait(short_time) == 129);

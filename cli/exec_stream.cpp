@@ -1,6 +1,7 @@
 #include "cli/exec_stream.hpp"
 
 #include "cli/frame_link.hpp"
+#include "cli/guest_silence.hpp"
 #include "cli/outlet.hpp"
 #include "cli/signals.hpp"
 #include "cli/stream_input.hpp"
@@ -29,12 +30,6 @@ constexpr std::uint64_t ack_every = guest::window / 4;
 // Connections that are lost before the command speaks: a daemon that dies of it again and again.
 constexpr int most_losses = 3;
 
-// Without an answer of the guest, so long to a word of it, and to our end after a signal.
-constexpr std::chrono::milliseconds silence{3000}, deafness{5000};
-
-// Whether the terminal is ours by now.
-constexpr std::chrono::milliseconds look_again{250};
-
 // So long a command that was hung up has to end, before it is killed.
 constexpr std::chrono::milliseconds last_moments{1000};
 
@@ -55,7 +50,7 @@ public:
   exec_stream(unique_fd connection, const stream_ends& ends, bool is_log, reattach again = {})
       : link_(std::move(connection)), again_(std::move(again)), terminal_(ends.terminal),
         in_(ends.in, again_ != nullptr, ends.terminal), signals_(ends.signals),
-        on_silence_(ends.on_silence), is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
+        silence_(ends.on_silence), is_log_(is_log), drains_{drain(ends.out), drain(ends.err)} {}
 
   expected<outcome> run();
 
@@ -77,7 +72,6 @@ private:
   expected<void> take_signal(std::uint32_t number);
   expected<void> take_terminal_signal(std::uint32_t number);
   expected<void> take_up_terminal();
-  void note_silence();
   void send_signal(std::uint32_t number);
   void send_size();
   void leave(const outcome& how);
@@ -94,9 +88,7 @@ private:
   terminal_session* terminal_;
   stream_input in_;
   int signals_;
-  std::function<void()> on_silence_;
-  clock::time_point asked_ = clock::now();   ///< since then the guest owes an answer
-  std::optional<std::uint32_t> unconfirmed_; ///< a signal that the guest was sent
+  guest_silence silence_;
   bool is_log_, opened_ = false, connected_ = true;
   std::array<drain, 2> drains_;
   int losses_ = 0;                 ///< of connections, one after the other
@@ -117,7 +109,9 @@ expected<outcome> exec_stream::run() {
     }
     if (auto ok = handle(ready); !ok)
       return tl::unexpected(ok.error());
-    note_silence();
+    if (!is_log_ && !end_)
+      if (const auto number = silence_.look())
+        at_once_ = outcome{ending::gave_up, *number};
     if (auto done = ended())
       return *done;
     if (!connected_ && !end_)
@@ -137,9 +131,8 @@ expected<void> exec_stream::go_on() {
   link_ = frame_link(std::move(*connection));
   connected_ = true;
   in_.lost();
-  asked_ = clock::now();
-  if (unconfirmed_)
-    send_signal(*unconfirmed_);
+  if (const auto number = silence_.ask_again())
+    send_signal(*number);
   for (auto& drain : drains_)
     drain.acked = drain.received;
   return {};
@@ -199,7 +192,7 @@ expected<void> exec_stream::take_frames() {
 expected<void> exec_stream::take(const received& frame) {
   // Of a signal, too, the guest says where its standard input stands.
   if (frame.head.type == frame_type::ack || frame.head.type == frame_type::failed)
-    unconfirmed_.reset();
+    silence_.confirmed();
   switch (frame.head.type) {
   case frame_type::opened: return take_opened();
   case frame_type::data: return take_data(frame);
@@ -221,6 +214,7 @@ expected<void> exec_stream::take(const received& frame) {
 // way, or while the connection was lost.
 expected<void> exec_stream::take_opened() {
   opened_ = true;
+  silence_.opened();
   losses_ = 0;
   in_.begin();
   return wants_terminal() ? take_up_terminal() : expected<void>{};
@@ -303,41 +297,20 @@ expected<void> exec_stream::take_signal(std::uint32_t number) {
     return {};
   }
   send_signal(number);
-  if (!unconfirmed_)
-    asked_ = clock::now();
-  unconfirmed_ = number;
+  silence_.signalled(number);
   return {};
-}
-
-void exec_stream::note_silence() {
-  if (is_log_ || end_ || (opened_ && !unconfirmed_))
-    return;
-  const auto silent = clock::now() - asked_;
-  if (silent >= silence && on_silence_)
-    std::exchange(on_silence_, nullptr)();
-  if (silent >= deafness && unconfirmed_)
-    at_once_ = outcome{ending::gave_up, *unconfirmed_};
 }
 
 // Keys come as bytes. So a signal is from outside, and for us.
 expected<void> exec_stream::take_terminal_signal(std::uint32_t number) {
-  const bool raw = opened_ && !end_ && !leaving_;
-  if (number == SIGTSTP || number == SIGCONT) {
-    auto ok = number == SIGTSTP ? terminal_->raw.suspend() : expected<void>{};
-    if (ok && raw)
-      ok = terminal_->raw.enter();
-    else
-      terminal_->raw.leave();
-    if (!ok)
-      return ok;
-  }
-  if (number == SIGTSTP || number == SIGCONT || number == SIGWINCH) {
-    if (raw)
-      send_size();
-    return {};
-  }
-  leave({ending::gave_up, number});
-  return {};
+  auto ok = number == SIGTSTP ? terminal_->raw.suspend() : expected<void>{};
+  if (number != SIGTSTP && number != SIGCONT && number != SIGWINCH)
+    leave({ending::gave_up, number});
+  else if (ok && wants_terminal())
+    return take_up_terminal();
+  else
+    terminal_->raw.leave();
+  return ok;
 }
 
 void exec_stream::send_signal(std::uint32_t number) {
@@ -375,10 +348,8 @@ int exec_stream::patience() const {
     no_later_than(*at);
   if (wants_terminal() && !terminal_->raw.holds())
     no_later_than(clock::now() + look_again);
-  if (!is_log_ && !end_ && on_silence_ && (!opened_ || unconfirmed_))
-    no_later_than(asked_ + silence);
-  if (unconfirmed_ && !end_)
-    no_later_than(asked_ + deafness);
+  if (const auto at = silence_.wake_at(); at && !is_log_ && !end_)
+    no_later_than(*at);
   if (leaving_)
     until = leave_by_;
   if (until == clock::time_point::max())

@@ -4,6 +4,7 @@
 
 #include "messages/base/error.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <termios.h>
 
@@ -18,6 +19,8 @@ window window_of(int fd);
 /// Whether the terminal's keys and modes are ours at the moment, and not those of another job. Also
 /// true of a terminal that controls no jobs of ours.
 bool in_foreground(int fd);
+/// The kernel does not tell when that changes: after so long it is looked at again.
+inline constexpr std::chrono::milliseconds look_again{250};
 
 class raw_mode {
 public:

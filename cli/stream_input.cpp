@@ -16,7 +16,6 @@ namespace {
 // Nobody types so fast, and a command that takes no input and ends within it leaves what was typed
 // ahead to the next.
 constexpr std::chrono::milliseconds typed_ahead{500};
-constexpr std::chrono::milliseconds look_again{250}; ///< whether the terminal is ours by now
 
 tl::unexpected<failure> not_sent(const char* what) {
   return fail(errc::bad_version, "cannot read the stream", what, "see `banger daemon logs`");

@@ -179,7 +179,7 @@ std::vector<candidate> vm_candidates(const completion& asked,
                                      const std::vector<messages::vm_view>& vms) {
   std::vector<candidate> fit;
   for (const auto& vm : vms) {
-    const bool running = vm.state == "running";
+    const bool running = messages::has_machine(vm);
     const bool kind = asked.vms == vm_kind::any || running == (asked.vms == vm_kind::running);
     if (kind && vm.name.starts_with(asked.prefix) && !contains(asked.excluded, vm.name))
       fit.push_back({asked.before + vm.name, vm.state + ", " + vm.image});

@@ -24,7 +24,8 @@ std::string format(const char* how, Ts... values) {
 
 // What a VM is, and what happens to it just now.
 std::string state_of(const vm_view& vm) {
-  return vm.operation.empty() ? vm.state : vm.state + " (" + vm.operation + ")";
+  const auto state = vm.paused.empty() ? vm.state : vm.state + ": " + vm.paused;
+  return vm.operation.empty() ? state : state + " (" + vm.operation + ")";
 }
 
 std::string yes_no(bool value) { return value ? "yes" : "no"; }

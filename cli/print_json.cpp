@@ -17,6 +17,7 @@ json view_fields(const vm_view& vm) {
   return {{"id", vm.id},
           {"name", vm.name},
           {"state", vm.state},
+          {"paused", vm.paused},
           {"operation", vm.operation},
           {"queued", vm.queued},
           {"image", vm.image},

@@ -90,8 +90,8 @@ void remind(context& ctx, const std::string& vm) {
   if (!now)
     return;
   const auto& name = now->view.name;
-  note(now->view.state == "running"
-           ? "VM " + name + " is still running; banger vm stop " + name + "\n"
+  note(messages::has_machine(now->view)
+           ? "VM " + name + " is still " + now->view.state + "; banger vm stop " + name + "\n"
            : "VM " + name + " is " + now->view.state + "; banger vm start " + name + "\n");
 }
 

@@ -13,7 +13,7 @@ using namespace messages;
 namespace {
 
 bool at_rest(const vm_view& vm) {
-  return vm.state != "running" && vm.operation.empty() && vm.queued == 0;
+  return !messages::has_machine(vm) && vm.operation.empty() && vm.queued == 0;
 }
 
 // A line from standard input, without reading beyond it.

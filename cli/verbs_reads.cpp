@@ -39,7 +39,7 @@ std::vector<vm_view> wanted(std::vector<vm_view> vms, const ps_options& asked) {
   if (asked.latest && vms.size() > 1)
     vms.erase(vms.begin(), vms.end() - 1); // the list is by age
   if (!asked.all && !asked.latest)
-    std::erase_if(vms, [](const auto& vm) { return vm.state != "running"; });
+    std::erase_if(vms, [](const auto& vm) { return !has_machine(vm); });
   return vms;
 }
 

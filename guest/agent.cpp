@@ -1,7 +1,6 @@
 #include "guest/agent.hpp"
 
 #include "guest/files.hpp"
-#include "guest/power.hpp"
 #include "guest/survey.hpp"
 #include "messages/base/version.hpp"
 
@@ -20,6 +19,11 @@ constexpr std::size_t most_sessions = 64;
 constexpr int last_words_ms = 500;
 // Longer than any service of the image should take to stop; the host has a deadline of its own.
 constexpr std::uint64_t init_grace_ms = 60'000;
+
+// As PID 1 of a small system has it: busybox's `reboot` and Ctrl-Alt-Del send these.
+finale finale_of(std::uint32_t signal) {
+  return signal == SIGTERM || signal == SIGINT ? finale::reboot : finale::power_off;
+}
 
 } // namespace
 
@@ -271,7 +275,7 @@ done agent::watch_signals() {
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
       // Where the image has an init, the end of the machine is its affair.
       if (info.ssi_signo != SIGCHLD && ::getpid() == 1)
-        ending_ = true;
+        ending_ = true, finale_ = finale_of(info.ssi_signo);
     reap();
   });
 }
@@ -295,7 +299,7 @@ void agent::end() {
 }
 
 void agent::end_now() {
-  power_off([this] {
+  end_machine(finale_, [this] {
     channel_.send(frame_type::stopping, 0, {});
     channel_.drain(last_words_ms);
   });

@@ -3,6 +3,7 @@
 
 #include "guest/boot.hpp"
 #include "guest/channel.hpp"
+#include "guest/power.hpp"
 #include "guest/session.hpp"
 #include "guest/setup.hpp"
 
@@ -51,6 +52,7 @@ private:
   std::uint64_t epoch_ = 0;
   unique_fd signals_;
   bool configured_ = false, ending_ = false;
+  finale finale_ = finale::power_off; ///< of `ending_`
 };
 
 } // namespace banger::guest

@@ -21,7 +21,7 @@ constexpr int port_timeout_ms = 30'000;
 
 [[noreturn]] void give_up(const problem& p) {
   klog_error(p.text);
-  power_off([] {});
+  end_machine(finale::power_off, [] {});
 }
 
 // Without an initial console there is nothing behind 0, 1 and 2, and pipes would take their place.

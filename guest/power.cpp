@@ -68,14 +68,15 @@ bool ask_init_to_power_off() {
   return read_file("/proc/1/comm") == "systemd\n" && ::kill(1, SIGRTMIN + 4) == 0;
 }
 
-void power_off(const std::function<void()>& last_words) {
+void end_machine(finale how, const std::function<void()>& last_words) {
   end_all(SIGTERM);
   if (children_left())
     end_all(SIGKILL);
   ::sync();
   close_disks();
   last_words();
-  ::reboot(RB_POWER_OFF);
+  if (how == finale::power_off)
+    ::reboot(RB_POWER_OFF);
   // It cannot be switched off: end it in the way that ends QEMU as well.
   ::reboot(RB_AUTOBOOT);
   for (;;)

@@ -137,7 +137,7 @@ struct operation_view {
 /// A VM as a list shows it.
 struct vm_view {
   std::string id, name;
-  std::string state;     ///< created | running | stopped | error
+  std::string state;     ///< created | running | paused | stopped | error
   std::string operation; ///< the step in progress, empty when idle
   std::uint32_t queued = 0;
   std::string image;
@@ -148,7 +148,11 @@ struct vm_view {
   bool autostart = false;
   std::uint64_t touched_ms = 0; ///< when it was last made use of; Unix epoch
   bool nested = false;
+  std::string paused; ///< why the hypervisor has halted it; empty in all other states
 };
+
+/// Whether it has a machine, though perhaps a halted one.
+inline bool has_machine(const vm_view& vm) { return vm.state == "running" || vm.state == "paused"; }
 
 struct stage_time {
   std::string stage;
@@ -234,7 +238,8 @@ BANGER_INSPECT(image_view, x.name, x.present, x.bytes, x.used_bytes, x.made_ms, 
 BANGER_INSPECT(operation_view, x.op, x.kind, x.target, x.state, x.stage, x.detail, x.began_ms,
                x.elapsed_us, x.error)
 BANGER_INSPECT(vm_view, x.id, x.name, x.state, x.operation, x.queued, x.image, x.vcpu, x.memory_mib,
-               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms, x.nested)
+               x.disk_bytes, x.nat, x.ephemeral, x.created_ms, x.autostart, x.touched_ms, x.nested,
+               x.paused)
 BANGER_INSPECT(stage_time, x.stage, x.micros, x.ours)
 BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x.root_disk,
                x.confinement, x.network, x.address, x.kernel, x.start_retries, x.last_start)

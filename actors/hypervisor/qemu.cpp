@@ -98,6 +98,10 @@ void add_file_node(builder& b, const std::string& node, const fs::path& path, bo
   b.add("-blockdev", options);
 }
 
+// A write that the host refuses (no room, a quota) halts the machine until it is tried again: a
+// guest that was told would lose the data.
+std::string on_error(bool writable) { return writable ? ",werror=stop,rerror=report" : ""; }
+
 void add_disk(builder& b, const disk& d, std::size_t index) {
   const auto number = std::to_string(index);
   const auto node = "disk" + number;
@@ -116,7 +120,7 @@ void add_disk(builder& b, const disk& d, std::size_t index) {
           "driver=raw,node-name=base" + number + ",file=basefile" + number + ",read-only=on");
     options = "driver=qcow2," + options + ",backing=base" + number;
   }
-  b.add("-blockdev", options, "-device", "virtio-blk-device,drive=" + node + ",id=vd" + number);
+  b.add("-blockdev", options, "-device", "virtio-blk-device,drive=" + node + ",id=vd" + number + on_error(writable));
 }
 
 void add_network(builder& b, const machine_config& config) {

@@ -55,6 +55,7 @@ public:
   void poweroff() override { request(frame_type::poweroff, {}); }
   void acpi_powerdown() override { command("system_powerdown"); }
   void quit() override { command("quit"); }
+  void resume() override { command("cont"); }
   void kill() override;
   void close() override;
   void cut() override;
@@ -84,6 +85,10 @@ private:
   void command(const char* name);
   void send_qmp(const std::string& line);
   void on_qmp();
+  void heard(const qmp::message& event);
+  void disk_failed(const std::string& data);
+  void look_at_status();
+  void look_at_disks(std::string status);
   void drop_qmp();
   void on_console();
   got read_console(std::size_t& bytes);
@@ -104,6 +109,8 @@ private:
   reactor::timer_id lost_timer_ = 0;
   reactor::timer_id qmp_timer_ = 0;
   reactor::clock::time_point console_told_{};
+  std::string disk_error_;         ///< the last that a disk met with
+  ending ending_ = ending::unsaid; ///< by the hypervisor's last words
   bool open_ = true;
 };
 
@@ -111,19 +118,14 @@ void link::start() {
   console_ = console_log::open(log_file_);
   if (!console_)
     log::failed({}, "console_log_failed", console_.error());
-  qmp_.on_event = [this](const qmp::message& m) {
-    log::debug({}, "qmp_event",
-               {{"pid", machine_.process.pid}, {"name", m.name}, {"data", m.body}});
-    // A guest that switches itself off without its agent, such as by `poweroff -f`.
-    if (m.name == "SHUTDOWN" && m.body.find("guest-shutdown") != std::string::npos)
-      tell(event::stopping{});
-  };
+  qmp_.on_event = [this](const qmp::message& m) { heard(m); };
   // This handler keeps the link alive; the others are never there without it.
   loop_.watch(machine_.pidfd.get(), EPOLLIN, [me = self()](std::uint32_t) { me->on_exit(); });
   if (machine_.qmp)
     loop_.watch(machine_.qmp.get(), EPOLLIN, [this](std::uint32_t) { on_qmp(); });
   else
     qmp_.end("there is no QMP connection");
+  look_at_status(); // it may stand still since before we came
   if (machine_.console)
     loop_.watch(machine_.console.get(), EPOLLIN, [this](std::uint32_t) { on_console(); });
   agent_->start();
@@ -172,6 +174,45 @@ void link::on_qmp() {
     qmp_.end("the hypervisor closed the QMP connection");
   if (qmp_.dead())
     drop_qmp();
+}
+
+void link::heard(const qmp::message& event) {
+  log::debug({}, "qmp_event",
+             {{"pid", machine_.process.pid}, {"name", event.name}, {"data", event.body}});
+  if (event.name == "SHUTDOWN") {
+    ending_ = ending_of(event.body);
+    // A guest that switches itself off without its agent, such as by `poweroff -f`.
+    if (ending_ == ending::power_off)
+      tell(event::stopping{});
+  } else if (event.name == "STOP") {
+    look_at_status();
+  } else if (event.name == "RESUME") {
+    tell(event::resumed{});
+  } else if (event.name == "BLOCK_IO_ERROR") {
+    disk_failed(event.body);
+  }
+}
+
+void link::disk_failed(const std::string& data) {
+  auto error = disk_error(data);
+  if (error != disk_error_)
+    log::warn({}, "disk_failed", {{"pid", machine_.process.pid}, {"text", error}});
+  disk_error_ = std::move(error);
+}
+
+void link::look_at_status() {
+  qmp_.command("query-status", "", [this](const expected<std::string>& status) {
+    if (status && pause_of(*status, "", ""))
+      look_at_disks(*status);
+  });
+}
+
+void link::look_at_disks(std::string status) {
+  qmp_.command("query-block", "",
+               [this, status = std::move(status)](const expected<std::string>& disks) {
+                 if (disks)
+                   tell(event::paused{*pause_of(status, *disks, disk_error_)});
+               });
 }
 
 // A hypervisor that ends closes this connection first: that is no loss to report, unless it lives.
@@ -237,14 +278,17 @@ void link::on_agent_lost(bool garbage, const std::string& why) {
 
 void link::on_exit() {
   agent_->drain();
+  if (machine_.qmp)
+    on_qmp();
   std::size_t bytes = 1;
   for (int i = 0; machine_.console && bytes > 0 && i < 64; ++i)
     read_console(bytes);
-  auto last = console_ ? console_->tail(10) : std::string();
+  auto last = console_ ? console_->tail(60) : std::string();
   const auto listener = listener_;
+  const auto how = ending_;
   let_go("the machine ended");
   if (listener)
-    listener(event::exited{std::move(last)});
+    listener(event::exited{std::move(last), how});
 }
 
 void link::let_go(const std::string& why, bool cut) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/hypervisor/machine.hpp"
+#include "actors/io/machine_status.hpp"
 #include "messages/guest/protocol.hpp"
 
 #include <filesystem>
@@ -47,15 +48,20 @@ struct channel_lost {
 struct console_grew {
   std::uint64_t total_bytes;
 }; ///< progress of a boot; at most 10 a second
+struct paused {
+  pause why;
+};                 ///< the hypervisor has halted the machine; also told of one found so
+struct resumed {}; ///< it goes on
 struct exited {
   std::string last_lines;
-}; ///< the VMM process ended; tail of the console (≤ 10 lines)
+  ending how = ending::unsaid;
+}; ///< the VMM process ended; tail of the console (≤ 60 lines)
 } // namespace event
 
 using link_event =
     std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
                  event::stopping, event::channel_lost, event::console_grew, event::exited,
-                 event::ports, event::health, event::in_use>;
+                 event::ports, event::health, event::in_use, event::paused, event::resumed>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.
@@ -72,6 +78,7 @@ public:
   virtual void poweroff() = 0;       ///< by the agent
   virtual void acpi_powerdown() = 0; ///< by QMP system_powerdown
   virtual void quit() = 0;           ///< by QMP quit
+  virtual void resume() = 0;         ///< by QMP cont, after `paused`
   virtual void kill() = 0;           ///< SIGKILL by pidfd
   virtual void close() = 0;          ///< lets go of everything; the VM lives on
   virtual void cut() = 0;            ///< as `close`, but clients of commands may attach again

@@ -22,8 +22,14 @@ struct step_request {
 
 /// The hypervisor ended by itself.
 struct machine_ended {
-  std::string why;        ///< for people; empty after an orderly power-off
+  std::string why;        ///< for people; empty after an orderly power-off, and for a reboot
   std::string last_lines; ///< of the console
+  bool reboots = false;   ///< the guest asked to be started again
+};
+
+/// The hypervisor has halted the machine by itself; with an empty `why`, it goes on.
+struct machine_paused {
+  std::string why; ///< for people
 };
 
 using do_atom = caf::atom_constant<caf::atom("stepdo")>;
@@ -38,12 +44,13 @@ using in_use_atom = caf::atom_constant<caf::atom("inuse")>;
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::step_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::machine_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(banger::vm::machine_paused)
 
 namespace banger::vm {
 
 /// What a machine says unasked, to its VM.
 using machine_listener =
-    image::note_listener::extend<caf::reacts_to<machine_ended>,
+    image::note_listener::extend<caf::reacts_to<machine_ended>, caf::reacts_to<machine_paused>,
                                  /// The last command that clients had in the guest has ended.
                                  caf::reacts_to<used_atom>>;
 

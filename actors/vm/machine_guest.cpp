@@ -18,6 +18,7 @@ constexpr auto adopt_patience = 700ms, adopt_pause = 50ms, hang_pause = 5000ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s;
 constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
+constexpr auto rebooted_early = "the guest rebooted while it was being started";
 
 std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
   return milliseconds(
@@ -64,6 +65,9 @@ void machine_state::press_on() {
   if (!link_)
     return kill();
   const bool has_init = !build_->vm.machine.init.empty();
+  // A guest that is halted hears neither of its first two rungs.
+  if (paused_ && pressure_ < 2)
+    pressure_ = 2;
   switch (pressure_++) {
   case 0:
     if (!hello_)
@@ -270,7 +274,11 @@ void machine_state::heard(io::link_event event) {
   } else if (const auto* use = std::get_if<io::event::in_use>(&event)) {
     heard_use(use->now);
   } else if (auto* ended = std::get_if<io::event::exited>(&event)) {
-    heard_end(ended->last_lines);
+    heard_end(*ended);
+  } else if (const auto* pause = std::get_if<io::event::paused>(&event)) {
+    heard_pause(pause->why);
+  } else if (std::holds_alternative<io::event::resumed>(event)) {
+    heard_resume();
   }
 }
 
@@ -298,26 +306,33 @@ void machine_state::heard_booted(const std::string& state) {
                   " -- journalctl -b -p err` tells more"));
 }
 
-void machine_state::heard_end(const std::string& last_lines) {
+void machine_state::heard_end(const io::event::exited& end) {
   drop_link();
   answer_opens();
   const auto waited_for = waits_for_;
   // Both are of a machine that is to end.
   if (waited_for == waiting::exit || waited_for == waiting::takeover)
     return finish({});
+  const auto verdict = judge_end(end.how, stopping_, end.last_lines);
+  const bool reboots = verdict.is == end_of_machine::kind::reboot;
   if (waited_for != waiting::nothing)
-    finish_with_evidence(errc::operation_failed, ended_unasked);
+    finish_with_evidence(errc::operation_failed, reboots               ? rebooted_early
+                                                 : verdict.why.empty() ? ended_unasked
+                                                                       : verdict.why);
   // The end of a start is told by its step; that of a VM which is running already, by itself.
   if (waited_for != waiting::nothing && waited_for != waiting::booted)
     return;
   leave_network();
-  actor::tell(self_, owner_, machine_ended{stopping_ ? "" : ended_unasked, last_lines});
+  actor::tell(self_, owner_, machine_ended{verdict.why, verdict.evidence, reboots});
 }
 
 // What the hypervisor said of itself, else what its guest said last.
 void machine_state::finish_with_evidence(errc code, const std::string& what) {
   waits_for_ = waiting::nothing;
   ++turn_;
+  if (paused_)
+    return finish(
+        fail(code, what, "the VM is paused: " + describe_pause(*paused_, room_->site.vms)));
   in_pool(
       [folder = build_->folder()]() -> std::string {
         if (auto words = hypervisor::last_words(folder); !words.empty())

@@ -66,6 +66,7 @@ messages::vm_health no_sign(const record& vm, const failure& why) {
   h.id = vm.id.str();
   h.name = vm.name.str();
   h.verdict = why.code == errc::not_running   ? "stopped"
+              : why.code == errc::unavailable ? "paused"
               : why.code == errc::bad_version ? "unknown"
                                               : "silent";
   h.why = why.why.empty() ? why.what : why.what + ": " + why.why;
@@ -134,6 +135,8 @@ caf::result<messages::vm_health> machine_state::health(const record_ptr& vm) {
 void machine_state::ask_guest(const record& vm, milliseconds patience, question q) {
   if (vm.machine.process.pid == 0)
     return q.failed(not_running(vm));
+  if (paused_)
+    return q.failed(paused(vm.name.str(), describe_pause(*paused_, room_->site.vms)));
   const auto called = vm.name.str();
   const auto number = ++last_question_;
   questions_.emplace(number, std::move(q));

@@ -1,6 +1,7 @@
 // The state behind a machine actor (machine.hpp).
 #pragma once
 
+#include "actors/vm/endings.hpp"
 #include "actors/vm/machine.hpp"
 #include "actors/vm/stats.hpp"
 #include "messages/base/failpoint.hpp"
@@ -112,7 +113,12 @@ private:
   void heard_use(bool now);
   void heard_hello(guest::hello_body body);
   void heard_booted(const std::string& state);
-  void heard_end(const std::string& last_lines);
+  void heard_end(const io::event::exited& end);
+  void heard_pause(const io::pause& why);
+  void heard_resume();
+  void unpause();
+  void look_for_room();
+  void resume_if(bool room);
   void finish_with_evidence(errc code, const std::string& what);
   const host_step* find_host_step(const std::string& step) const;
   milliseconds scaled(milliseconds t) const;
@@ -165,6 +171,10 @@ private:
   std::map<std::uint64_t, question> questions_; ///< by their numbers
   std::uint64_t last_question_ = 0;
   cpu_meter meter_;
+
+  std::optional<io::pause> paused_; ///< the hypervisor has halted the machine
+  std::uint64_t pauses_ = 0;        ///< so that a timer knows whether its pause is still the last
+  milliseconds look_pause_{};       ///< between looks whether it may go on
 
   int pressure_ = 0; ///< of a shutdown: agent, power button, QMP, SIGKILL
 };

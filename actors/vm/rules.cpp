@@ -8,14 +8,15 @@ namespace banger::vm {
 
 namespace {
 
-constexpr std::array<std::pair<verb, std::string_view>, 8> verbs = {{{verb::create, "create"},
+constexpr std::array<std::pair<verb, std::string_view>, 9> verbs = {{{verb::create, "create"},
                                                                      {verb::start, "start"},
                                                                      {verb::stop, "stop"},
                                                                      {verb::restart, "restart"},
                                                                      {verb::kill, "kill"},
                                                                      {verb::remove, "delete"},
                                                                      {verb::set, "set"},
-                                                                     {verb::sweep, "sweep"}}};
+                                                                     {verb::sweep, "sweep"},
+                                                                     {verb::reboot, "reboot"}}};
 
 } // namespace
 
@@ -98,7 +99,8 @@ plan start_plan(const step_table& table, const order& asked) {
 plan restart_plan(const record& now, const step_table& table, const order& asked) {
   if (at_rest(now))
     return start_plan(table, asked);
-  plan p{table.stop, state::running, false, table.stop.size()};
+  const auto& end = asked.what == verb::reboot ? table.sweep : table.stop;
+  plan p{end, state::running, false, end.size()};
   const auto start = start_steps(table, asked);
   p.steps.insert(p.steps.end(), start.begin(), start.end());
   return p;
@@ -141,7 +143,8 @@ expected<plan> decide(const record& now, const order& asked, const step_table& t
       return fail(errc::bad_request, "VM " + name + " is running already", {},
                   "nothing is to be done; `banger vm exec " + name + " -- COMMAND` reaches it");
     return start_plan(table, asked);
-  case verb::restart: return restart_plan(now, table, asked);
+  case verb::restart:
+  case verb::reboot: return restart_plan(now, table, asked);
   case verb::stop:
   case verb::kill:
     if (at_rest(now))
@@ -176,7 +179,8 @@ std::string describe_steps(const step_table& table) {
 }
 
 bool yields_to_force(verb v) {
-  return v == verb::create || v == verb::start || v == verb::stop || v == verb::restart;
+  return v == verb::create || v == verb::start || v == verb::stop || v == verb::restart ||
+         v == verb::reboot;
 }
 
 failure not_running(const record& vm) {
@@ -184,6 +188,14 @@ failure not_running(const record& vm) {
           "VM " + vm.name.str() + " is not running",
           "its state is " + std::string(to_string(vm.now)),
           "banger vm start " + vm.name.str(),
+          {}};
+}
+
+failure paused(const std::string& name, const std::string& why) {
+  return {errc::unavailable,
+          "VM " + name + " is paused",
+          why,
+          "it goes on by itself once there is room; `banger vm stop " + name + "` ends it",
           {}};
 }
 
@@ -225,7 +237,7 @@ recovery recover(const record& r, const evidence& found) {
     return recovery::remove;
   if (r.wanted.ephemeral && (unfinished || r.now != state::running || !found.process_lives))
     return recovery::remove;
-  if (unfinished == verb::restart)
+  if (unfinished == verb::restart || unfinished == verb::reboot)
     return recovery::restart;
   if (unfinished == verb::set && found.process_lives == (r.now == state::running))
     return recovery::revert;

@@ -19,8 +19,9 @@ enum class verb : std::uint8_t {
   restart, ///< a stop if it runs, then a start
   kill,    ///< end the hypervisor, whatever the guest is doing; the disks stay
   remove,
-  set,   ///< change what was asked for: name, sizes, network, autostart
-  sweep, ///< after a crash: make sure that nothing runs
+  set,    ///< change what was asked for: name, sizes, network, autostart
+  sweep,  ///< after a crash: make sure that nothing runs
+  reboot, ///< the guest asked for it: what its hypervisor left is let go of, then a start
 };
 std::string_view to_string(verb v);
 std::vector<verb> all_verbs();
@@ -96,6 +97,9 @@ std::string describe_steps(const step_table& table);
 
 /// What to say to who needs it to run.
 failure not_running(const record& vm);
+
+/// What to say to who needs its guest while the hypervisor has halted it. `why` as in a list.
+failure paused(const std::string& name, const std::string& why);
 
 /// `bad_request` unless the VM is at rest: it does not run, and `busy` is not set, which is for
 /// operations that run or wait.

@@ -9,6 +9,7 @@ vm_actor::behavior_type behave(vm_state& vm) {
   return {
       [&vm](const image::note& news) { vm.hear(news); },
       [&vm](const machine_ended& end) { vm.hear(end); },
+      [&vm](const machine_paused& news) { vm.hear(news); },
       [&vm](used_atom) { vm.hear_use(); },
       [&vm](order_atom, const order& wanted) { vm.take(wanted); },
       [&vm](messages::cancel_atom, const std::string& op) { return vm.cancel(op); },

@@ -2,6 +2,7 @@
 // → conclude.
 #pragma once
 
+#include "actors/vm/restarts.hpp"
 #include "actors/vm/vm.hpp"
 
 #include <chrono>
@@ -43,6 +44,7 @@ public:
   }
   void hear(const image::note& news);
   void hear(const machine_ended& end);
+  void hear(const machine_paused& news);
 
 private:
   using clock = std::chrono::steady_clock;
@@ -88,7 +90,7 @@ private:
   void conclude();
   void commit(bool gone);
   void committed(bool gone);
-  void note_end(const machine_ended& end);
+  void note_end(machine_ended end);
   void adopt();
 
   record_ptr snapshot() const { return std::make_shared<const record>(*vm_); }
@@ -105,7 +107,9 @@ private:
   std::unique_ptr<record> vm_;
   surroundings around_;
   std::optional<machine_ended> ended_meanwhile_; ///< while an operation ran that did not notice
-  std::deque<operation> queue_;                  ///< the front one is running
+  std::string paused_;          ///< why its machine stands still; empty: it does not
+  restart_budget reboots_;      ///< that its guest asked for
+  std::deque<operation> queue_; ///< the front one is running
 };
 
 } // namespace banger::vm

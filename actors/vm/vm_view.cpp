@@ -38,6 +38,10 @@ vm_detail vm_state::detail() const {
   const auto& m = vm_->machine;
   vm_detail d;
   d.view = to_view(*vm_);
+  if (vm_->now == state::running && !paused_.empty()) {
+    d.view.state = "paused";
+    d.view.paused = paused_;
+  }
   d.view.operation = current_step();
   d.view.queued = queue_.empty() ? 0 : static_cast<std::uint32_t>(queue_.size() - 1);
   d.folder = around_.folder;
@@ -84,7 +88,8 @@ vm_view to_view(const record& r) {
           r.created_ms,
           r.wanted.autostart,
           r.touched_ms,
-          r.wanted.nested};
+          r.wanted.nested,
+          {}};
 }
 
 } // namespace banger::vm

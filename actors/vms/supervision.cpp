@@ -96,8 +96,8 @@ void vms_state::died(const std::string& id, const caf::error& reason) {
   if (!around_.recall)
     return give_up(id, "it ended by " + text);
   if (!e.deaths.allow(self_->clock().now()))
-    return give_up(id, "it died " + std::to_string(most_restarts + 1) + " times within " +
-                           std::to_string(restart_span.count()) + " minutes");
+    return give_up(id, "it died " + std::to_string(vm::most_restarts + 1) + " times within " +
+                           std::to_string(vm::restart_span.count()) + " minutes");
   const bool unborn = !e.creating.empty();
   end_operations(id, actor_died());
   bring_back(id, unborn);

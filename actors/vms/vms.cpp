@@ -68,7 +68,8 @@ caf::result<op_ticket> vms_state::begin(const verb_request& request) {
   if (auto open = check_open(); !open)
     return actor::to_error(open.error());
   const auto what = vm::parse_verb(request.verb);
-  if (!what || *what == vm::verb::create || *what == vm::verb::set || *what == vm::verb::sweep)
+  if (!what || *what == vm::verb::create || *what == vm::verb::set || *what == vm::verb::sweep ||
+      *what == vm::verb::reboot)
     return actor::to_error(
         {errc::unknown_method, "unknown verb '" + request.verb.substr(0, 32) + "'", {}, {}, {}});
   const auto signal = request.signal.empty() ? expected<int>(0) : parse_signal(request.signal);
@@ -188,13 +189,23 @@ caf::result<void> vms_state::drain() {
 }
 
 census vms_state::count() const {
-  const auto runs = [](const auto& vm) { return vm.second.view.state == "running"; };
+  const auto runs = [](const auto& vm) { return has_machine(vm.second.view); };
   return {static_cast<std::uint32_t>(vms_.size()),
           static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs))};
 }
 
 // -- what VMs say
 // -----------------------------------------------------------------------------------
+
+namespace {
+
+error_info why_paused(const vm_view& view) {
+  if (view.paused.empty())
+    return {};
+  return {static_cast<std::uint8_t>(errc::unavailable), view.paused, {}, {}, {}};
+}
+
+} // namespace
 
 void vms_state::changed(const vm_view& view) {
   if (view.state == "deleted") {
@@ -204,7 +215,7 @@ void vms_state::changed(const vm_view& view) {
     if (it->second.view.touched_ms != view.touched_ms)
       it->second.used = self_->clock().now();
     if (it->second.view.state != view.state)
-      tell_event({"state", view.name, view.state, {}});
+      tell_event({"state", view.name, view.state, why_paused(view)});
     it->second.view = view;
   }
 }

@@ -1,8 +1,8 @@
 // The state behind the directory (vms.hpp).
 #pragma once
 
+#include "actors/vm/restarts.hpp"
 #include "actors/vms/resolve.hpp"
-#include "actors/vms/restarts.hpp"
 #include "actors/vms/vms.hpp"
 
 #include <chrono>
@@ -63,7 +63,7 @@ private:
     std::chrono::steady_clock::time_point used;
     standing stands = standing::there;
     std::string creating; ///< the operation that makes it, until it has ended
-    restart_budget deaths;
+    vm::restart_budget deaths;
     failure trouble;                               ///< why it is over
     std::vector<std::function<void(entry&)>> held; ///< done once it is there again, or over
   };

@@ -7,7 +7,7 @@
 namespace banger {
 
 /// Bumped when an actor interface or a wire struct changes.
-inline constexpr std::uint32_t protocol_version = 4;
+inline constexpr std::uint32_t protocol_version = 5;
 
 struct build_info {
   std::string version;      ///< "0.2.0"

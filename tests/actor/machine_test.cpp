@@ -12,7 +12,8 @@ struct workbench : stage {
   std::optional<work::pool> hands{1};
   vm::machine_room room;
   vm::machine_listener owner = keep(system.spawn([]() -> vm::machine_listener::behavior_type {
-    return {[](const image::note&) {}, [](const vm::machine_ended&) {}, [](vm::used_atom) {}};
+    return {[](const image::note&) {}, [](const vm::machine_ended&) {},
+            [](const vm::machine_paused&) {}, [](vm::used_atom) {}};
   }));
 
   workbench() {

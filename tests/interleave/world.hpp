@@ -228,7 +228,8 @@ inline vm::state fit_state(vm::verb v) {
   case vm::verb::stop:
   case vm::verb::kill:
   case vm::verb::remove:
-  case vm::verb::sweep: return vm::state::running;
+  case vm::verb::sweep:
+  case vm::verb::reboot: return vm::state::running;
   }
   throw std::logic_error("no such verb");
 }

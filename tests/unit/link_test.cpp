@@ -160,7 +160,7 @@ TEST_CASE("the end of the machine is told once, with the last lines of its conso
   reactor loop;
   fake_machine m(loop);
   std::string text;
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 80; ++i)
     text += "line " + std::to_string(i) + "\n";
   REQUIRE(::write(m.console.get(), text.data(), text.size()) > 0);
   CHECK(m.events.next<event::console_grew>()->total_bytes == text.size());
@@ -173,8 +173,8 @@ TEST_CASE("the end of the machine is told once, with the last lines of its conso
   CHECK(m.events.next<event::stopping>());
   const auto exited = m.events.next<event::exited>();
   REQUIRE(exited);
-  CHECK(exited->last_lines.find("line 11\n") == 0);
-  CHECK(exited->last_lines.find("line 19\nKernel panic\n") != std::string::npos);
+  CHECK(exited->last_lines.find("line 21\n") == 0);
+  CHECK(exited->last_lines.find("line 79\nKernel panic\n") != std::string::npos);
   CHECK_FALSE(m.events.next<event::exited>(300ms));
   CHECK_FALSE(m.events.next<event::channel_lost>(10ms));
   std::ostringstream log;
@@ -210,6 +210,7 @@ TEST_CASE("power button and quit go by QMP, kill by the pidfd") {
   CHECK(read_line(m.qmp.get()).find("qmp_capabilities") != std::string::npos);
   const std::string done = "{\"return\": {}, \"id\": 0}\r\n";
   REQUIRE(::write(m.qmp.get(), done.data(), done.size()) > 0);
+  CHECK(read_line(m.qmp.get()).find("query-status") != std::string::npos);
   CHECK(read_line(m.qmp.get()).find("system_powerdown") != std::string::npos);
   m.link->quit();
   CHECK(read_line(m.qmp.get()).find("\"quit\"") != std::string::npos);
@@ -217,6 +218,51 @@ TEST_CASE("power button and quit go by QMP, kill by the pidfd") {
   CHECK(read_line(m.qmp.get()).empty()); // closed
   m.link->kill();
   CHECK(m.events.next<event::exited>());
+}
+
+TEST_CASE("a machine that its hypervisor halts says why, also one that was found so") {
+  reactor loop;
+  fake_machine m(loop);
+  const auto say = [&](const std::string& line) {
+    REQUIRE(::write(m.qmp.get(), line.data(), line.size()) > 0);
+  };
+  const auto answer = [&](const std::string& to, const std::string& with) {
+    const auto line = read_line(m.qmp.get());
+    REQUIRE(line.find(to) != std::string::npos);
+    const auto id = line.substr(line.find("\"id\":") + 5);
+    say("{\"return\": " + with + ", \"id\": " + id.substr(0, id.find('}')) + "}\n");
+  };
+  const auto halted = [&](const std::string& disks) {
+    answer("query-status", R"({"running": false, "status": "io-error"})");
+    answer("query-block", disks);
+    const auto paused = m.events.next<event::paused>();
+    REQUIRE(paused);
+    return paused->why;
+  };
+  say("{\"QMP\": {}}\n");
+  answer("qmp_capabilities", "{}");
+  CHECK(halted(R"([{"io-status": "nospace"}])").of == pause::cause::disk_full);
+  m.link->resume();
+  answer("cont", "{}");
+  say("{\"event\": \"RESUME\"}\n");
+  CHECK(m.events.next<event::resumed>());
+  say(R"({"event": "BLOCK_IO_ERROR", "data": {"operation": "write", "reason": "Quota"}})"
+      "\n{\"event\": \"STOP\"}\n");
+  CHECK(halted(R"([{"io-status": "failed"}])").reason == "write: Quota");
+}
+
+TEST_CASE("the end of the machine says who wanted it, also if both come at once") {
+  reactor loop;
+  fake_machine m(loop);
+  const std::string words = "{\"QMP\": {}}\n{\"event\": \"SHUTDOWN\", \"data\": "
+                            "{\"guest\": true, \"reason\": \"guest-reset\"}}\n";
+  in_reactor(loop, [&] {
+    REQUIRE(::write(m.qmp.get(), words.data(), words.size()) > 0);
+    m.process.kill();
+  });
+  const auto exited = m.events.next<event::exited>();
+  REQUIRE(exited);
+  CHECK(exited->how == ending::reset);
 }
 
 TEST_CASE("a closed link is silent and lets go of its sockets, and the machine lives on") {

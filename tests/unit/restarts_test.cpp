@@ -1,8 +1,8 @@
 // How often what died is made again.
-#include "actors/vms/restarts.hpp"
+#include "actors/vm/restarts.hpp"
 #include "tests/support/catch.hpp"
 
-using namespace banger::vms;
+using namespace banger::vm;
 using namespace std::chrono_literals;
 
 TEST_CASE("five restarts within ten minutes are allowed, the sixth is not") {

@@ -1,4 +1,4 @@
-// How often what dies of a bug is made again. Pure.
+// How often something may begin again by itself. Pure.
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <deque>
 
-namespace banger::vms {
+namespace banger::vm {
 
 inline constexpr std::size_t most_restarts = 5;
 inline constexpr std::chrono::minutes restart_span{10};
@@ -15,13 +15,13 @@ class restart_budget {
 public:
   using clock = std::chrono::steady_clock;
 
-  /// Counts a death; false: too many within the span, not again.
+  /// Counts one more; false: too many within the span, not again.
   bool allow(clock::time_point now) {
-    while (!deaths_.empty() && deaths_.front() + restart_span <= now)
-      deaths_.pop_front();
-    if (deaths_.size() >= most_restarts)
+    while (!times_.empty() && times_.front() + restart_span <= now)
+      times_.pop_front();
+    if (times_.size() >= most_restarts)
       return false;
-    deaths_.push_back(now);
+    times_.push_back(now);
     ++restarts_;
     return true;
   }
@@ -29,8 +29,8 @@ public:
   std::uint32_t restarts() const { return restarts_; } ///< in all
 
 private:
-  std::deque<clock::time_point> deaths_;
+  std::deque<clock::time_point> times_;
   std::uint32_t restarts_ = 0;
 };
 
-} // namespace banger::vms
+} // namespace banger::vm

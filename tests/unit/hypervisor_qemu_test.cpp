@@ -177,7 +177,7 @@ TEST_CASE("a tap is inherited, and not opened by its name") {
 TEST_CASE("the guest of an emulated machine is told the rate of its clock") {
   CHECK(kernel_command_line(emulated()) ==
         "console=ttyS0 panic=-1 quiet loglevel=3 net.ifnames=0 cryptomgr.notests mitigations=off "
-        "noreplace-smp tsc_early_khz=2596124");
+        "noreplace-smp tsc=reliable tsc_early_khz=2596124");
   CHECK(kernel_command_line(accelerated()) ==
         "console=ttyS0 panic=-1 quiet loglevel=3 net.ifnames=0 cryptomgr.notests");
   CHECK(kernel_command_line(accelerated(), true) ==

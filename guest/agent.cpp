@@ -120,6 +120,11 @@ void agent::hear_channel(const frame_view& f) {
     if (const auto body = decode<question_body>(f.payload))
       return answer(f.head.type, body->number);
     break;
+  case frame_type::ask_clock:
+    if (const auto body = decode<question_body>(f.payload))
+      return channel_.send(frame_type::clock, 0, encode(clock_.answer(body->number)));
+    break;
+  case frame_type::correct_clock: return correct_clock(f);
   case frame_type::poweroff: ending_ = true; return;
   default: break;
   }
@@ -127,7 +132,8 @@ void agent::hear_channel(const frame_view& f) {
 }
 
 void agent::reidentify(const frame_view& f, const configure_body& order) {
-  if (auto ok = setup_.again(order); !ok)
+  if (auto ok = clock_.set_forward(order.realtime_ns).and_then([&] { return setup_.again(order); });
+      !ok)
     return fail(f, ok.error());
   channel_.send(frame_type::reidentified, 0, {});
 }
@@ -151,6 +157,14 @@ void agent::answer(frame_type asked, std::uint64_t number) {
     channel_.send(frame_type::ports, 0, encode(survey_ports(number)));
   else
     channel_.send(frame_type::health, 0, encode(survey_health(number)));
+}
+
+void agent::correct_clock(const frame_view& f) {
+  const auto body = decode<correction_body>(f.payload);
+  if (!body)
+    return fail(f, {EPROTO, "a correction that cannot be read"});
+  if (auto ok = clock_.correct(*body); !ok)
+    fail(f, ok.error());
 }
 
 void agent::hear_session(const frame_view& f) {
@@ -215,6 +229,8 @@ void agent::configure(const configure_body& order) {
     return channel_.send(frame_type::configured, 0, encode(setup_.outcome()));
   if (setup_.begun())
     return fail(frame_type::configure, 0, {EALREADY, "already configuring"});
+  if (auto ok = clock_.set_forward(order.realtime_ns); !ok)
+    setup_.note(std::move(ok.error().text));
   setup_.begin(order, [this](done ok) { configured(std::move(ok)); });
 }
 

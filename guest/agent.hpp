@@ -6,6 +6,7 @@
 #include "guest/power.hpp"
 #include "guest/session.hpp"
 #include "guest/setup.hpp"
+#include "guest/wall_clock.hpp"
 
 #include <map>
 #include <memory>
@@ -35,6 +36,7 @@ private:
   done hand_over();
   void await_boot();
   void answer(frame_type asked, std::uint64_t number);
+  void correct_clock(const frame_view& f);
   void open(const frame_view& f);
   bool next_frame(std::string& out, std::size_t room);
 
@@ -46,6 +48,7 @@ private:
   loop& events_;
   channel channel_;
   setup setup_;
+  wall_clock clock_;
   boot_watch boot_;
   std::map<std::uint32_t, std::unique_ptr<session>> sessions_;
   std::uint32_t last_served_ = 0;

@@ -30,17 +30,6 @@ done seed_entropy(const std::string& seed) {
   return {};
 }
 
-done set_clock(std::uint64_t realtime_ns) {
-  if (realtime_ns == 0)
-    return {};
-  timespec now{};
-  now.tv_sec = static_cast<time_t>(realtime_ns / 1'000'000'000);
-  now.tv_nsec = static_cast<long>(realtime_ns % 1'000'000'000);
-  if (::clock_settime(CLOCK_REALTIME, &now) != 0)
-    return failed_to("set the clock");
-  return {};
-}
-
 namespace {
 
 done write_hostname(const std::string& name) {

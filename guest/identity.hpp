@@ -1,4 +1,4 @@
-// What makes this VM itself and no other: entropy, clock, names, keys.
+// What makes this VM itself and no other: entropy, names, keys.
 #pragma once
 
 #include "guest/mounts.hpp"
@@ -10,7 +10,6 @@ namespace banger::guest {
 /// Before anything else runs: two machines restored from one template would otherwise draw the same
 /// random numbers. Credits the seed and has the generator seeded anew; each alone is not enough.
 done seed_entropy(const std::string& seed);
-done set_clock(std::uint64_t realtime_ns);
 
 /// Host name, /etc/hostname, hosts, resolv.conf, machine-id and root's authorized_keys. What is
 /// empty in `who` stays as it is.

@@ -27,9 +27,8 @@ void setup::begin(configure_body order, finished then) {
   began_us_ = monotonic_us();
   order_ = std::move(order);
   then_ = std::move(then);
-  for (auto ok : {seed_entropy(order_.seed), set_clock(order_.realtime_ns)})
-    if (!ok)
-      note(std::move(ok.error().text));
+  if (auto ok = seed_entropy(order_.seed); !ok)
+    note(std::move(ok.error().text));
   folder_.reset(::open("/modules", O_DIRECTORY | O_CLOEXEC));
   auto loading = load_in_background(modules_);
   if (!loading)
@@ -107,8 +106,7 @@ void setup::free_modules() {
 }
 
 done setup::again(const configure_body& order) {
-  if (auto ok = seed_entropy(order.seed).and_then([&] { return set_clock(order.realtime_ns); });
-      !ok)
+  if (auto ok = seed_entropy(order.seed); !ok)
     return ok;
   notes said;
   write_identity(order, said);

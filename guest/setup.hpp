@@ -18,7 +18,7 @@ public:
   setup(loop& events, std::vector<std::string> modules)
       : events_(events), modules_(std::move(modules)) {}
 
-  /// Seeds and sets the clock at once, then loads modules beside mounting, then the rest.
+  /// Seeds at once, then loads modules beside mounting, then the rest.
   void begin(configure_body order, finished then);
   /// For a machine that runs: all but the disks.
   done again(const configure_body& order);

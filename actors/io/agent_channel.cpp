@@ -14,6 +14,7 @@ using guest::header;
 
 namespace {
 
+constexpr auto damaged = "the guest's agent sent a frame with a damaged body";
 constexpr auto sync_patience = std::chrono::milliseconds(200);
 
 std::uint64_t random_epoch() {
@@ -154,10 +155,20 @@ template <class Event, class Body>
 bool agent_channel::tell(std::string_view payload) {
   auto body = guest::decode<Body>(payload);
   if (!body) {
-    garbage_ = "the guest's agent sent a frame with a damaged body";
+    garbage_ = damaged;
     return false;
   }
   on_.on_event(Event{std::move(*body)});
+  return true;
+}
+
+bool agent_channel::take_clock(std::string_view payload) {
+  const auto body = guest::decode<guest::clock_body>(payload);
+  if (!body) {
+    garbage_ = damaged;
+    return false;
+  }
+  on_.on_clock(*body);
   return true;
 }
 
@@ -168,6 +179,7 @@ bool agent_channel::take_control(const header& h, std::string_view payload) {
   case frame_type::booted: return tell<event::booted, guest::booted_body>(payload);
   case frame_type::ports: return tell<event::ports, guest::ports_body>(payload);
   case frame_type::health: return tell<event::health, guest::health_body>(payload);
+  case frame_type::clock: return take_clock(payload);
   case frame_type::failed: return tell<event::refused, guest::failed_body>(payload);
   case frame_type::stopping: on_.on_event(event::stopping{}); return true;
   case frame_type::log: on_.on_log(payload); return true;

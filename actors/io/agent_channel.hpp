@@ -23,6 +23,7 @@ public:
   struct callbacks {
     std::function<void(link_event)> on_event;
     std::function<void(std::string_view)> on_log; ///< a line of the agent
+    std::function<void(const guest::clock_body&)> on_clock;
     /// Closed or nonsense. Sessions are still there: `end` tells them.
     std::function<void(bool garbage, const std::string& why)> on_lost;
   };
@@ -73,6 +74,7 @@ private:
   void take_session(const guest::header& h, std::string_view payload);
   template <class Event, class Body>
   bool tell(std::string_view payload);
+  bool take_clock(std::string_view payload);
   void flush();
 
   reactor& loop_;

@@ -2,6 +2,7 @@
 
 #include "actors/io/agent_channel.hpp"
 #include "actors/io/console_log.hpp"
+#include "actors/io/guest_clock.hpp"
 #include "actors/io/qmp.hpp"
 #include "actors/io/reactor.hpp"
 #include "actors/io/session.hpp"
@@ -34,9 +35,13 @@ public:
   link(reactor& loop, hypervisor::running_machine machine, std::filesystem::path console_log,
        link_listener listener)
       : loop_(loop), machine_(std::move(machine)), log_file_(std::move(console_log)),
-        listener_(std::move(listener)), qmp_([this](const std::string& line) { send_qmp(line); }) {
+        listener_(std::move(listener)), qmp_([this](const std::string& line) { send_qmp(line); }),
+        clock_(loop, machine_.process.pid, [this](frame_type type, std::string_view payload) {
+          agent_->request(type, payload);
+        }) {
     agent_channel::callbacks on;
-    on.on_event = [this](link_event e) { tell(std::move(e)); };
+    on.on_event = [this](link_event e) { hear(std::move(e)); };
+    on.on_clock = [this](const guest::clock_body& body) { clock_.answered(body); };
     on.on_log = [this](std::string_view line) { log_line(line); };
     on.on_lost = [this](bool garbage, const std::string& why) { on_agent_lost(garbage, why); };
     agent_ = std::make_shared<agent_channel>(loop_, std::move(machine_.agent), std::move(on));
@@ -80,6 +85,7 @@ private:
       listener_(std::move(e));
   }
 
+  void hear(link_event e);
   void request(frame_type type, std::string payload);
   void refuse(frame_type type, int error_number, std::string why);
   void command(const char* name);
@@ -104,6 +110,7 @@ private:
   link_listener listener_;
   qmp::conversation qmp_;
   std::shared_ptr<agent_channel> agent_;
+  guest_clock clock_;
   expected<console_log> console_ = fail(errc::unavailable, "the console log is not open");
   reactor::timer_id console_timer_ = 0;
   reactor::timer_id lost_timer_ = 0;
@@ -129,6 +136,22 @@ void link::start() {
   if (machine_.console)
     loop_.watch(machine_.console.get(), EPOLLIN, [this](std::uint32_t) { on_console(); });
   agent_->start();
+}
+
+// What is about the clock stays here, and a guest is configured once its clock is right.
+void link::hear(link_event e) {
+  if (const auto* refused = std::get_if<event::refused>(&e)) {
+    const auto what = refused->body.request;
+    if (what == frame_type::ask_clock || what == frame_type::correct_clock)
+      return log::debug({}, "guest_clock_refused",
+                        {{"pid", machine_.process.pid}, {"text", refused->body.text}});
+  }
+  if (std::holds_alternative<event::configured>(e))
+    return clock_.when_settled([this, e = std::move(e)] { tell(e); });
+  const auto* hello = std::get_if<event::hello>(&e);
+  if (hello != nullptr)
+    clock_.greet(hello->body);
+  tell(std::move(e));
 }
 
 void link::request(frame_type type, std::string payload) {
@@ -187,6 +210,7 @@ void link::heard(const qmp::message& event) {
   } else if (event.name == "STOP") {
     look_at_status();
   } else if (event.name == "RESUME") {
+    clock_.jumped();
     tell(event::resumed{});
   } else if (event.name == "BLOCK_IO_ERROR") {
     disk_failed(event.body);
@@ -266,6 +290,7 @@ void link::console_grew() {
 }
 
 void link::on_agent_lost(bool garbage, const std::string& why) {
+  clock_.lost();
   const auto lost = [this, why] {
     lost_timer_ = 0;
     agent_->end(why);
@@ -283,6 +308,7 @@ void link::on_exit() {
   std::size_t bytes = 1;
   for (int i = 0; machine_.console && bytes > 0 && i < 64; ++i)
     read_console(bytes);
+  clock_.lost();
   auto last = console_ ? console_->tail(60) : std::string();
   const auto listener = listener_;
   const auto how = ending_;
@@ -295,6 +321,7 @@ void link::let_go(const std::string& why, bool cut) {
   if (!std::exchange(open_, false))
     return;
   loop_.post([me = self()] {}); // the handler of the pidfd may hold the last reference
+  clock_.stop();
   agent_->end(why, cut);
   qmp_.end(why);
   loop_.cancel(std::exchange(console_timer_, 0));

@@ -33,6 +33,8 @@ auto fields(like<health_body> auto& b) {
   return std::tie(b.number, b.uptime_us, b.load_1, b.load_5, b.load_15, b.memory_bytes,
                   b.memory_free_bytes);
 }
+auto fields(like<clock_body> auto& b) { return std::tie(b.number, b.realtime_ns, b.keeper); }
+auto fields(like<correction_body> auto& b) { return std::tie(b.how, b.delta_ns); }
 auto fields(like<failed_body> auto& b) { return std::tie(b.request, b.error_number, b.text); }
 auto fields(like<open_body> auto& b) {
   return std::tie(b.argv, b.env, b.cwd, b.has_stdin, b.tty, b.rows, b.cols);
@@ -81,6 +83,8 @@ BANGER_BODY(booted_body)
 BANGER_BODY(question_body)
 BANGER_BODY(ports_body)
 BANGER_BODY(health_body)
+BANGER_BODY(clock_body)
+BANGER_BODY(correction_body)
 BANGER_BODY(failed_body)
 BANGER_BODY(open_body)
 BANGER_BODY(opened_body)

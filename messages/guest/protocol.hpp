@@ -12,10 +12,12 @@
 
 namespace banger::guest {
 
-inline constexpr std::uint32_t protocol_version = 3;
+inline constexpr std::uint32_t protocol_version = 4;
 /// The first one with `ask_ports` and `ask_health`. An older guest loses its place in the stream
 /// when it hears a type that it does not know: it is not asked.
 inline constexpr std::uint32_t questions_since = 2;
+/// The same for `ask_clock` and `correct_clock`.
+inline constexpr std::uint32_t clock_since = 4;
 inline constexpr std::size_t header_size = 24;
 inline constexpr std::size_t max_payload = std::size_t{64} * 1024;
 /// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
@@ -38,14 +40,17 @@ enum class frame_type : std::uint8_t {
   grown = 10,    ///< guest → host: `grown_body`
   poweroff = 11, ///< host → guest: sync, unmount, power off. `stopping` comes after the sync
   stopping = 12,
-  failed = 13,     ///< guest → host: `failed_body`, on the session of the request that failed
-  log = 14,        ///< guest → host: one line of text, for the VM's log
-  await_boot = 15, ///< host → guest: tell when the image's init is done; answered by `booted`
-  booted = 16,     ///< guest → host: `booted_body`
-  ask_ports = 17,  ///< host → guest: `question_body`: who listens; answered by `ports`
-  ports = 18,      ///< guest → host: `ports_body`
-  ask_health = 19, ///< host → guest: `question_body`: a sign of life; answered by `health`
-  health = 20,     ///< guest → host: `health_body`
+  failed = 13,        ///< guest → host: `failed_body`, on the session of the request that failed
+  log = 14,           ///< guest → host: one line of text, for the VM's log
+  await_boot = 15,    ///< host → guest: tell when the image's init is done; answered by `booted`
+  booted = 16,        ///< guest → host: `booted_body`
+  ask_ports = 17,     ///< host → guest: `question_body`: who listens; answered by `ports`
+  ports = 18,         ///< guest → host: `ports_body`
+  ask_health = 19,    ///< host → guest: `question_body`: a sign of life; answered by `health`
+  health = 20,        ///< guest → host: `health_body`
+  ask_clock = 21,     ///< host → guest: `question_body`: the wall clock; answered by `clock`
+  clock = 22,         ///< guest → host: `clock_body`
+  correct_clock = 23, ///< host → guest: `correction_body`. No answer, unless it failed
 
   // Sessions (session ≥ 1), one per executed command.
   open = 32,   ///< host → guest: `open_body`
@@ -163,7 +168,7 @@ struct configure_body {
   std::string hostname;
   std::string machine_id; ///< 32 hexadecimal digits
   std::string seed; ///< ≥ 32 bytes of entropy: credited, then the kernel's generator is reseeded
-  std::uint64_t realtime_ns = 0; ///< host clock, Unix epoch
+  std::uint64_t realtime_ns = 0; ///< host clock, Unix epoch; it sets no clock back
   std::vector<disk_body> disks;
   std::string mac;     ///< aa:bb:cc:dd:ee:ff
   std::string address; ///< a.b.c.d/len; empty: no network
@@ -219,6 +224,29 @@ struct health_body {
   std::uint64_t uptime_us = 0;
   std::uint32_t load_1 = 0, load_5 = 0, load_15 = 0;     ///< hundredths
   std::uint64_t memory_bytes = 0, memory_free_bytes = 0; ///< free: MemAvailable
+};
+
+/// What keeps the guest's wall clock.
+enum class clock_keeper : std::uint8_t {
+  host = 0,  ///< the host, by `correct_clock`
+  ntp = 1,   ///< a program in the guest that disciplines the kernel's clock
+  guest = 2, ///< something in the guest that set it since the host did
+};
+
+struct clock_body {
+  std::uint64_t number = 0;
+  std::uint64_t realtime_ns = 0; ///< guest clock, Unix epoch
+  clock_keeper keeper = clock_keeper::host;
+};
+
+enum class correction : std::uint8_t {
+  step = 0, ///< at once
+  slew = 1, ///< by adjtime: at most 0.5 ms a second, never backwards
+};
+
+struct correction_body {
+  correction how = correction::step;
+  std::uint64_t delta_ns = 0; ///< to add to the clock, two's complement
 };
 
 struct failed_body {

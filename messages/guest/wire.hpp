@@ -15,11 +15,13 @@
 namespace banger::guest::wire {
 
 inline bool known(frame_type type) {
-  return (type >= frame_type::hello && type <= frame_type::health) ||
+  return (type >= frame_type::hello && type <= frame_type::correct_clock) ||
          (type >= frame_type::open && type <= frame_type::taken);
 }
 inline bool known(disk_role role) { return role <= disk_role::modules; }
 inline bool known(transport_protocol p) { return p <= transport_protocol::udp; }
+inline bool known(clock_keeper keeper) { return keeper <= clock_keeper::guest; }
+inline bool known(correction how) { return how <= correction::slew; }
 inline bool known(exit_kind kind) { return kind <= exit_kind::not_runnable; }
 
 template <class T>

@@ -42,8 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   try_bodies<hello_body, sync_body, disk_body, configure_body, configured_body, grown_body,
-             question_body, ports_body, health_body, failed_body, open_body, opened_body,
-             signal_body, resize_body, exited_body, attach_body>(bytes);
+             question_body, ports_body, health_body, clock_body, correction_body, failed_body,
+             open_body, opened_body, signal_body, resize_body, exited_body, attach_body>(bytes);
   std::string stream;
   encode(stream, header{frame_type::sync, stream_id::in, 0, 0, 0}, encode(sync_body{1}));
   encode(stream, header{frame_type::data, stream_id::in, 1, 0, 0}, bytes.substr(0, max_payload));

@@ -86,6 +86,7 @@ void guest::take_channel(const frame& f) {
     return;
   case frame_type::ask_ports:
   case frame_type::ask_health: return answer(f);
+  case frame_type::ask_clock: return tell_time(f);
   case frame_type::ping: return say(frame_type::pong, f.payload);
   case frame_type::grow:
     return say(frame_type::grown, banger::guest::encode(banger::guest::grown_body{1 << 30}));
@@ -114,6 +115,17 @@ void guest::answer(const frame& f) {
                      {transport_protocol::tcp, "127.0.0.1", 5432, 9, "postgres"},
                      {transport_protocol::udp, "::", 68, 0, ""}};
   say(frame_type::ports, encode(ports));
+}
+
+void guest::tell_time(const frame& f) {
+  using namespace banger::guest;
+  const auto number = decode<question_body>(f.payload).value().number;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  say(frame_type::clock,
+      encode(clock_body{number,
+                        static_cast<std::uint64_t>(
+                            std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+                        clock_keeper::host}));
 }
 
 void guest::say_hello() {

@@ -49,6 +49,7 @@ private:
            std::uint64_t offset = 0);
   void say_hello();
   void answer(const banger::guest::frame& f);
+  void tell_time(const banger::guest::frame& f);
   void configure();
   void later(int ms, void (guest::*act)());
   void leave() { end(0); }

@@ -136,8 +136,7 @@ expected<ground> prepare(options& o) {
   g.connected = choose_connection(g.settings, g.vms);
   g.found.site.bridged = g.connected->bridged;
   g.found.site.why_not_bridged = g.connected->why_not;
-  if (g.connected->bridged && g.found.site.dns.empty())
-    g.found.site.dns = name_servers_of_host();
+  g.found.site.name_servers = name_servers_of_host;
   g.database.emplace(std::move(*db));
   return g;
 }

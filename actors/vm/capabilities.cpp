@@ -147,7 +147,7 @@ void tell_bridge(build& b) {
   b.guest.mac = b.port->mac;
   b.guest.address = b.vm.machine.address;
   b.guest.gateway = b.port->gateway;
-  b.guest.dns = b.site.dns;
+  b.guest.dns = b.site.dns.empty() && b.site.name_servers ? b.site.name_servers() : b.site.dns;
 }
 
 void tell_network(build& b) {

@@ -23,8 +23,10 @@ struct host {
   std::function<expected<std::vector<std::string>>()> authorized_keys;
   double time_scale = 1;        ///< stretches the deadlines, for slow hosts
   std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
-  bool bridged = false;         ///< VMs that start become ports of a bridge of the host
-  std::string why_not_bridged;  ///< for people; empty if it was not wanted
+  /// Those of this host as it is now, for guests on the bridge without others. Reads small files.
+  std::function<std::vector<std::string>()> name_servers;
+  bool bridged = false;        ///< VMs that start become ports of a bridge of the host
+  std::string why_not_bridged; ///< for people; empty if it was not wanted
 };
 
 /// The guest's place on the bridge, from its connect step to the end of the start.

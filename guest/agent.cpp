@@ -1,6 +1,7 @@
 #include "guest/agent.hpp"
 
 #include "guest/files.hpp"
+#include "guest/spawn.hpp"
 #include "guest/survey.hpp"
 #include "messages/base/version.hpp"
 
@@ -35,9 +36,9 @@ agent::agent(loop& events, std::vector<std::string> modules, notes said)
 
 void agent::serve(unique_fd port) {
   // A command that writes in small pieces is not interrupted for each of them: we read what has
-  // come together when it waits. Commands do not inherit this.
+  // come together when it waits.
   const sched_param no_priority{};
-  ::sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &no_priority);
+  ::sched_setscheduler(0, SCHED_BATCH, &no_priority);
   if (auto ok = watch_signals().and_then([&] { return channel_.open(events_, std::move(port)); });
       !ok) {
     klog_error(ok.error().text);
@@ -266,10 +267,7 @@ done agent::hand_over() {
       setup_.note(std::move(ok.error().text));
     return events_.open();
   }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  reset_inherited();
   ::execl(path.c_str(), path.c_str(), nullptr);
   klog_error("cannot execute " + path);
   for (;;)

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -110,6 +111,11 @@ result<std::string> working_folder(const open_body& order) {
 
 done name_command(plan& p, const open_body& order) {
   p.env = environment(order.env, order.tty);
+  auto shell = login_shell(read_file("/etc/passwd"));
+  if (::access(shell.c_str(), X_OK) != 0)
+    shell = "/bin/sh";
+  if (value_of(p.env, "SHELL").empty())
+    p.env.push_back("SHELL=" + shell);
   if (!order.argv.empty()) {
     if (order.argv[0].empty())
       return refused("a command without a name");
@@ -118,11 +124,6 @@ done name_command(plan& p, const open_body& order) {
   } else {
     if (!order.tty)
       return refused("a login shell without a terminal");
-    auto shell = login_shell(read_file("/etc/passwd"));
-    if (::access(shell.c_str(), X_OK) != 0)
-      shell = "/bin/sh";
-    if (value_of(p.env, "SHELL").empty())
-      p.env.push_back("SHELL=" + shell);
     p.words = {login_name(shell)};
     p.paths = {std::move(shell)};
   }
@@ -137,6 +138,20 @@ done name_command(plan& p, const open_body& order) {
   ::_exit(127);
 }
 
+} // namespace
+
+void reset_inherited() {
+  for (int number = 1; number < NSIG; ++number)
+    ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const sched_param no_priority{};
+  ::sched_setscheduler(0, SCHED_OTHER, &no_priority);
+}
+
+namespace {
+
 [[noreturn]] void become(const plan& p) {
   ::setsid();
   ::dup2(p.in.theirs.get(), 0);
@@ -144,11 +159,7 @@ done name_command(plan& p, const open_body& order) {
   ::dup2(p.err.theirs.get(), 2);
   if (p.tty)
     ::ioctl(0, TIOCSCTTY, 0);
-  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP})
-    ::signal(number, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_inherited();
   if (p.unprotect) {
     const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     [[maybe_unused]] const auto size = ::write(fd, "0", 1);

@@ -21,6 +21,9 @@ result<spawned> spawn(const open_body& order, int cgroup);
 /// What the child left in `failure`, if anything.
 std::optional<exited_body> read_failure(int fd);
 
+/// Signals and scheduling, which a program keeps from the one that starts it, as they are at first.
+void reset_inherited();
+
 done resize_terminal(int fd, std::uint16_t rows, std::uint16_t cols);
 
 } // namespace banger::guest

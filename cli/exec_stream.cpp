@@ -1,5 +1,6 @@
 #include "cli/exec_stream.hpp"
 
+#include "cli/exit_codes.hpp"
 #include "cli/frame_link.hpp"
 #include "cli/guest_silence.hpp"
 #include "cli/outlet.hpp"
@@ -65,7 +66,7 @@ private:
   expected<void> take_data(const received& frame);
   expected<void> take_exited(std::string_view payload);
   expected<void> take_opened();
-  expected<void> take_failed(std::string_view payload) const;
+  expected<void> take_failed(std::string_view payload);
   expected<void> go_on();
   expected<void> read_input();
   expected<void> take_signals();
@@ -94,6 +95,7 @@ private:
   int losses_ = 0;                 ///< of connections, one after the other
   std::optional<outcome> leaving_; ///< the terminal's session is over; the command may yet end
   clock::time_point leave_by_;
+  std::string why_;                ///< the guest's words to an end that follows
   std::optional<outcome> end_;     ///< told by the other side; our output may still be on its way
   std::optional<outcome> at_once_; ///< decided here; nothing is waited for
   impatience patience_;
@@ -228,9 +230,12 @@ expected<void> exec_stream::take_up_terminal() {
   return {};
 }
 
-expected<void> exec_stream::take_failed(std::string_view payload) const {
+expected<void> exec_stream::take_failed(std::string_view payload) {
   const auto body = guest::decode<guest::failed_body>(payload);
-  // It came too late for a command that has just ended.
+  if (body && body->request == frame_type::exited) {
+    why_ = body->text;
+    return {};
+  } // else too late for a command that has just ended
   if (body && (body->request == frame_type::signal || body->request == frame_type::resize))
     return {};
   if (body && opened_)
@@ -255,12 +260,8 @@ expected<void> exec_stream::take_exited(std::string_view payload) {
   const auto body = guest::decode<guest::exited_body>(payload);
   if (!body)
     return out_of_order("the exit status cannot be read");
-  switch (body->kind) {
-  case guest::exit_kind::exited: end_ = outcome{ending::exited, body->value}; break;
-  case guest::exit_kind::signalled: end_ = outcome{ending::signalled, body->value}; break;
-  case guest::exit_kind::not_found: end_ = outcome{ending::not_found, body->value}; break;
-  case guest::exit_kind::not_runnable: end_ = outcome{ending::not_runnable, body->value}; break;
-  }
+  end_ = outcome{ending_of(body->kind), body->value};
+  end_->why = std::move(why_);
   end_->unread = in_.settle();
   return {};
 }

@@ -30,6 +30,7 @@ struct outcome {
   ending how = ending::exited;
   std::uint32_t value = 0;
   std::uint64_t unread = 0; ///< typed bytes that went to a command that did not read them
+  std::string why = {}; ///< why it was not runnable, in the guest's words; empty: errno says it all
 };
 
 /// Descriptors that the stream works with; it closes none of them. -1: not there.

@@ -5,6 +5,16 @@
 
 namespace banger::cli {
 
+ending ending_of(guest::exit_kind kind) {
+  switch (kind) {
+  case guest::exit_kind::exited: break;
+  case guest::exit_kind::signalled: return ending::signalled;
+  case guest::exit_kind::not_found: return ending::not_found;
+  case guest::exit_kind::not_runnable: return ending::not_runnable;
+  }
+  return ending::exited;
+}
+
 int exit_code(const outcome& end) {
   const auto value = static_cast<int>(end.value & 0x7f);
   switch (end.how) {

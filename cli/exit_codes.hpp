@@ -3,6 +3,7 @@
 
 #include "cli/exec_stream.hpp"
 #include "messages/base/error.hpp"
+#include "messages/guest/protocol.hpp"
 
 #include <vector>
 
@@ -16,6 +17,8 @@ inline constexpr int exit_own_failure =
 inline constexpr int exit_not_runnable = 126;
 inline constexpr int exit_not_found = 127;
 inline constexpr int exit_signal = 128; ///< plus the signal's number
+
+ending ending_of(guest::exit_kind kind);
 
 /// Of a stream that ended. 141 (SIGPIPE) if whoever read our output went away.
 int exit_code(const outcome& end);

@@ -20,7 +20,10 @@ failure not_started(const exec_request& request, const outcome& end) {
   const auto program = request.argv.empty() ? "the login shell" : "'" + request.argv.front() + "'";
   return {missing ? errc::not_found : errc::operation_failed,
           "cannot run " + program + " in the VM",
-          missing ? "no such program" : std::strerror(static_cast<int>(end.value)), "", ""};
+          missing           ? "no such program"
+          : end.why.empty() ? std::strerror(static_cast<int>(end.value))
+                            : end.why,
+          "", ""};
 }
 
 // Where a daemon that was lost left the command, the next one goes on with it.

@@ -106,6 +106,7 @@ done session::attach(const attach_body& from) {
   attached_ = opened_due_ = ack_due_ = true;
   taken_due_ = in_.counts();
   exited_sent_ = false;
+  why_due_ = !why_.empty();
   return {};
 }
 
@@ -142,6 +143,9 @@ bool session::next_frame(std::string& out, std::size_t room) {
     return true;
   if (!status_ || exited_sent_ || !out_.eof_sent() || !err_.eof_sent())
     return false;
+  if (std::exchange(why_due_, false))
+    return put(frame_type::failed, 0,
+               encode(failed_body{frame_type::exited, status_->value, why_}));
   exited_sent_ = true;
   return put(frame_type::exited, 0, encode(*status_));
 }
@@ -152,8 +156,11 @@ void session::child_ended(int wait_status) {
     status_ = exited_body{exit_kind::signalled, static_cast<std::uint32_t>(WTERMSIG(wait_status))};
   else
     status_ = exited_body{exit_kind::exited, static_cast<std::uint32_t>(WEXITSTATUS(wait_status))};
-  if (auto failure = read_failure(failure_.get()))
-    status_ = *failure;
+  if (auto failure = read_failure(failure_.get())) {
+    status_ = failure->end;
+    why_ = std::move(failure->why);
+    why_due_ = !why_.empty();
+  }
   failure_.reset();
   in_.close(events_);
   taken_due_ = in_.counts();

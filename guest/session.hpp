@@ -43,6 +43,8 @@ private:
   bool attached_ = true;
   bool opened_due_ = true, ack_due_ = false, taken_due_ = false, exited_sent_ = false;
   std::uint64_t taken_told_ = 0;
+  std::string why_; ///< it could not be executed
+  bool why_due_ = false;
   incoming in_;
   outgoing out_{stream_id::out}, err_{stream_id::err};
   unique_fd terminal_, failure_;

@@ -1,5 +1,6 @@
 #include "guest/spawn.hpp"
 
+#include "guest/explain.hpp"
 #include "guest/files.hpp"
 #include "guest/text.hpp"
 
@@ -24,7 +25,7 @@ struct ends {
   unique_fd ours, theirs;
 };
 
-/// All that the child needs, made before the fork: afterwards it only makes system calls.
+/// All that the child needs, made before the fork.
 struct plan {
   std::vector<std::string> words, env, paths;
   std::vector<char*> argv, envp;
@@ -132,8 +133,9 @@ done name_command(plan& p, const open_body& order) {
   return {};
 }
 
-[[noreturn]] void give_up(const plan& p, exit_kind kind, int number) {
-  const auto bytes = encode(exited_body{kind, static_cast<std::uint32_t>(number)});
+[[noreturn]] void give_up(const plan& p, exit_kind kind, int number, std::string_view why = {}) {
+  auto bytes = encode(exited_body{kind, static_cast<std::uint32_t>(number)});
+  bytes += why.substr(0, longest_explanation);
   [[maybe_unused]] const auto size = ::write(p.failure.get(), bytes.data(), bytes.size());
   ::_exit(127);
 }
@@ -152,6 +154,18 @@ void reset_inherited() {
 
 namespace {
 
+std::optional<file_facts> look(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0)
+    return std::nullopt;
+  file_facts facts;
+  facts.folder = S_ISDIR(info.st_mode);
+  facts.runnable = ::access(path.c_str(), X_OK) == 0;
+  if (S_ISREG(info.st_mode))
+    facts.head = read_file(path, explained_head).substr(0, explained_head);
+  return facts;
+}
+
 [[noreturn]] void become(const plan& p) {
   ::setsid();
   ::dup2(p.in.theirs.get(), 0);
@@ -168,6 +182,7 @@ namespace {
     give_up(p, exit_kind::not_runnable, errno);
   auto kind = exit_kind::not_found;
   int number = ENOENT;
+  std::string why;
   for (const auto& path : p.paths) {
     ::execve(path.c_str(), p.argv.data(), p.envp.data());
     const int error = errno;
@@ -175,9 +190,10 @@ namespace {
     if (::access(path.c_str(), F_OK) == 0 && kind == exit_kind::not_found) {
       kind = exit_kind::not_runnable;
       number = error;
+      why = explain_failure(error, path, look);
     }
   }
-  give_up(p, kind, number);
+  give_up(p, kind, number, why);
 }
 
 pid_t fork_into(int cgroup) {
@@ -226,12 +242,17 @@ result<spawned> spawn(const open_body& order, int cgroup) {
                  std::move(failure->ours)};
 }
 
-std::optional<exited_body> read_failure(int fd) {
-  char bytes[16];
+std::optional<spawn_failure> read_failure(int fd) {
+  static const auto end_size = encode(exited_body{}).size();
+  char bytes[longest_explanation + 16];
   const auto size = ::read(fd, bytes, sizeof bytes);
   if (size <= 0)
     return std::nullopt;
-  return decode<exited_body>(std::string_view(bytes, static_cast<std::size_t>(size)));
+  const std::string_view said(bytes, static_cast<std::size_t>(size));
+  const auto end = decode<exited_body>(said.substr(0, end_size));
+  if (!end)
+    return std::nullopt;
+  return spawn_failure{*end, std::string(said.substr(end_size))};
 }
 
 done resize_terminal(int fd, std::uint16_t rows, std::uint16_t cols) {

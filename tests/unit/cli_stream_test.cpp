@@ -46,6 +46,19 @@ TEST_CASE("a signal, a missing program and one that cannot run are told apart") 
   CHECK(ended(guest::exit_kind::not_runnable, 13) == ending::not_runnable);
 }
 
+TEST_CASE("the guest's words come with the end of a command that could not be executed") {
+  scene s;
+  const auto end = s.run([](server_end& peer) {
+    peer.opened();
+    peer.send(frame_type::failed, stream_id::in, 0,
+              guest::encode(guest::failed_body{frame_type::exited, 2, "its interpreter"}));
+    peer.exited(guest::exit_kind::not_runnable, 2);
+  });
+  REQUIRE(end);
+  CHECK(end->how == ending::not_runnable);
+  CHECK(end->why == "its interpreter");
+}
+
 TEST_CASE("100 MB go through input and output unharmed, within the window both ways") {
   constexpr std::size_t size = 100'000'000;
   const auto bytes = pattern(size);

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace banger::guest;
@@ -18,6 +19,7 @@ struct conversation {
   std::vector<frame_type> heard;
   std::vector<std::uint64_t> taken; ///< of the input, as it was told
   std::optional<exited_body> end;
+  std::string why; ///< told before it
 
   conversation() {
     ::signal(SIGPIPE, SIG_IGN);
@@ -50,6 +52,8 @@ struct conversation {
         CHECK_FALSE(end);
         taken.push_back(f->head.offset);
       }
+      if (f->head.type == frame_type::failed && !end)
+        why = decode<failed_body>(f->payload)->text;
       if (f->head.type == frame_type::exited)
         end = decode<exited_body>(f->payload);
     }
@@ -156,6 +160,29 @@ TEST_CASE_METHOD(conversation,
     until_end();
     CHECK(end->kind == exit_kind::not_runnable);
     CHECK(end->value == EACCES);
+    CHECK(why.empty());
+  }
+  SECTION("without its interpreter") {
+    char name[] = "/tmp/banger-script-XXXXXX";
+    {
+      const unique_fd fd(::mkstemp(name));
+      const std::string_view text = "#!/usr/bin/nosuch\n";
+      REQUIRE(::write(fd.get(), text.data(), text.size()) > 0);
+      REQUIRE(::fchmod(fd.get(), 0700) == 0);
+    }
+    REQUIRE(open({name}));
+    until_end();
+    ::unlink(name);
+    CHECK(end->kind == exit_kind::not_runnable);
+    CHECK(end->value == ENOENT);
+    CHECK(why == "its interpreter '/usr/bin/nosuch' does not exist");
+    CHECK(
+        s.receive({header{frame_type::attach, stream_id::in, 7, 0, 0}, encode(attach_body{0, 0})}));
+    why.clear();
+    end.reset();
+    hear();
+    CHECK(why == "its interpreter '/usr/bin/nosuch' does not exist");
+    CHECK(end);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "guest/agent.hpp"
 
+#include "guest/cgroups.hpp"
 #include "guest/files.hpp"
 #include "guest/spawn.hpp"
 #include "guest/survey.hpp"
@@ -32,6 +33,13 @@ agent::agent(loop& events, std::vector<std::string> modules, notes said)
     : events_(events), setup_(events, std::move(modules)), boot_(events) {
   for (auto& line : said)
     setup_.note(std::move(line));
+}
+
+void agent::succeed(inheritance left, unique_fd alone) {
+  setup_.resume(std::move(left.order), std::move(left.outcome));
+  alone_ = std::move(alone);
+  configured_ = true;
+  resume_cgroups();
 }
 
 void agent::serve(unique_fd port) {
@@ -256,6 +264,8 @@ done agent::hand_over() {
   const auto path = setup_.order().init;
   if (::access(path.c_str(), X_OK) != 0)
     return failed_to("init " + path);
+  if (auto ok = prepare_successor(setup_.order(), setup_.outcome()); !ok)
+    setup_.note(std::move(ok.error().text));
   const auto pid = ::fork();
   if (pid < 0)
     return failed_to("fork");
@@ -265,6 +275,10 @@ done agent::hand_over() {
     program_invocation_name[0] = '@';
     if (auto ok = write_into("/proc/self/oom_score_adj", "-1000"); !ok)
       setup_.note(std::move(ok.error().text));
+    if (auto alone = become_the_agent())
+      alone_ = std::move(*alone);
+    else
+      setup_.note(std::move(alone.error().text));
     return events_.open();
   }
   reset_inherited();

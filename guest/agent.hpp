@@ -6,6 +6,7 @@
 #include "guest/power.hpp"
 #include "guest/session.hpp"
 #include "guest/setup.hpp"
+#include "guest/succession.hpp"
 #include "guest/wall_clock.hpp"
 
 #include <map>
@@ -17,6 +18,8 @@ class agent {
 public:
   agent(loop& events, std::vector<std::string> modules, notes said);
 
+  /// Takes the place of one that was killed, whose commands are ended.
+  void succeed(inheritance left, unique_fd alone);
   /// Serves the port until the machine is switched off.
   [[noreturn]] void serve(unique_fd port);
 
@@ -54,6 +57,7 @@ private:
   std::uint32_t last_served_ = 0;
   std::uint64_t epoch_ = 0;
   unique_fd signals_;
+  unique_fd alone_; ///< where the image has an init: no other agent is there
   bool configured_ = false, ending_ = false;
   finale finale_ = finale::power_off; ///< of `ending_`
 };

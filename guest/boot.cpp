@@ -2,10 +2,9 @@
 
 #include "guest/files.hpp"
 #include "guest/spawn.hpp"
+#include "guest/succession.hpp"
 #include "guest/text.hpp"
 
-#include <climits>
-#include <cstdlib>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -18,12 +17,6 @@ namespace {
 constexpr const char* folder = "/run/systemd";
 constexpr const char* socket = "/run/systemd/private"; ///< made when PID 1 listens
 constexpr std::uint64_t ask_again_ms = 500;
-
-bool is_systemd(const std::string& init) {
-  char resolved[PATH_MAX];
-  return ::realpath(init.c_str(), resolved) != nullptr &&
-         std::string_view(resolved).ends_with("/systemd");
-}
 
 } // namespace
 

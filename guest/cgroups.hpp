@@ -9,6 +9,9 @@ namespace banger::guest {
 
 /// After cgroup2 was mounted on /sys/fs/cgroup.
 void prepare_cgroups();
+/// Instead of it, for another agent of the same boot: ends the commands of the one that was killed,
+/// but not what commands left behind when they had ended.
+void resume_cgroups();
 /// The path of a new group, or nothing.
 std::string make_cgroup(std::uint32_t id);
 /// SIGKILL to all of it. False if there is no such group.

@@ -1,4 +1,5 @@
 // PID 1 of every banger machine: says hello before it touches a disk, then does what it is told.
+// Or, started by the image's init, the agent in place of one that was killed.
 #include "guest/agent.hpp"
 #include "guest/files.hpp"
 #include "guest/modules.hpp"
@@ -68,15 +69,36 @@ void raise_limits() {
   agent(events, std::move(later), std::move(said)).serve(std::move(*port));
 }
 
+// What fails here is tried again by the init, such as a port that is not free yet.
+int succeed() {
+  auto left = inherit();
+  if (!left) {
+    constexpr char text[] = "banger-init is started by the kernel of a banger machine\n";
+    [[maybe_unused]] const auto size = ::write(2, text, sizeof text - 1);
+    return 2;
+  }
+  auto alone = become_the_agent();
+  loop events;
+  auto ok = alone ? events.open() : tl::unexpected(alone.error());
+  auto uevents = open_uevents();
+  auto port = uevents ? open_port(uevents->get(), port_name, port_timeout_ms)
+                      : tl::unexpected(uevents.error());
+  if (!ok || !port) {
+    klog(ok ? port.error().text : ok.error().text);
+    return 1;
+  }
+  uevents->reset();
+  agent successor(events, {}, {});
+  successor.succeed(std::move(*left), std::move(*alone));
+  successor.serve(std::move(*port));
+}
+
 } // namespace
 
 } // namespace banger::guest
 
 int main() {
-  if (::getpid() != 1) {
-    constexpr char text[] = "banger-init is started by the kernel of a banger machine\n";
-    [[maybe_unused]] const auto size = ::write(2, text, sizeof text - 1);
-    return 2;
-  }
+  if (::getpid() != 1)
+    return banger::guest::succeed();
   banger::guest::run();
 }

@@ -105,6 +105,12 @@ void setup::free_modules() {
   ::closedir(folder);
 }
 
+void setup::resume(configure_body order, configured_body outcome) {
+  begun_ = rooted_ = loaded_ = true;
+  order_ = std::move(order);
+  outcome_ = std::move(outcome);
+}
+
 done setup::again(const configure_body& order) {
   if (auto ok = seed_entropy(order.seed); !ok)
     return ok;

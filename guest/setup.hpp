@@ -20,6 +20,8 @@ public:
 
   /// Seeds at once, then loads modules beside mounting, then the rest.
   void begin(configure_body order, finished then);
+  /// For another agent of the same boot: what `begin` has done.
+  void resume(configure_body order, configured_body outcome);
   /// For a machine that runs: all but the disks.
   done again(const configure_body& order);
   /// Grows the file system of `disk`; its device may become larger only a moment later.

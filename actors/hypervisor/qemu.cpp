@@ -86,7 +86,7 @@ void add_channels(builder& b) {
   chardev(channel::console, "console", true); // taken up before the guest's first byte
   b.add("-mon", "chardev=qmp,mode=control", "-serial", "chardev:console");
   b.add("-device", "virtio-serial-device,max_ports=2");
-  b.add("-device", "virtserialport,chardev=agent,name=banger.agent.0,nr=1");
+  b.add("-device", "virtserialport,id=agent-port,chardev=agent,name=banger.agent.0,nr=1");
 }
 
 void add_file_node(builder& b, const std::string& node, const fs::path& path, bool writable) {

@@ -111,13 +111,40 @@ got agent_channel::search() {
 void agent_channel::start_over(const guest::hello_body& hello) {
   const auto cut = std::exchange(sessions_, {});
   keep_orphans(hello.sessions);
-  synced_ = false;
-  epoch_ = random_epoch();
-  search_ = std::make_unique<hello_search>(epoch_);
+  search_anew();
   say_sync();
   for (const auto& [id, sink] : cut)
     sink->on_cut();
   tell_use();
+}
+
+void agent_channel::search_anew() {
+  loop_.cancel(std::exchange(sync_timer_, 0));
+  synced_ = false;
+  epoch_ = random_epoch();
+  search_ = std::make_unique<hello_search>(epoch_);
+}
+
+// The last frame may have been cut off, and the next agent's hello follows it: only one with a new
+// epoch counts. Commands end with their agent.
+void agent_channel::guest_left() {
+  if (!watched_)
+    return;
+  const auto lost = std::exchange(sessions_, {});
+  orphans_.clear();
+  loop_.cancel(std::exchange(orphans_timer_, 0));
+  unsent_.clear();
+  was_congested_ = false;
+  search_anew();
+  for (const auto& [id, sink] : lost)
+    sink->on_lost("the guest's agent ended");
+  tell_use();
+  on_.on_event(event::agent_left{});
+}
+
+void agent_channel::guest_came() {
+  if (watched_ && search_)
+    say_sync();
 }
 
 // Commands of an earlier connection: their clients lost it as we did, and may come back for them.

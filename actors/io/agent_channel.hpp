@@ -39,6 +39,9 @@ public:
   void start();
   /// Reads what is there already: before the end of the machine is told.
   void drain();
+  /// The guest's side of the port is closed: its agent has ended, and another one may open it.
+  void guest_left();
+  void guest_came();
   /// Lets go of the socket; every session is lost for this reason, or only cut.
   void end(const std::string& why, bool cut = false);
 
@@ -64,6 +67,7 @@ private:
   got read();
   got search();
   void say_sync();
+  void search_anew();
   void start_over(const guest::hello_body& hello);
   void keep_orphans(const std::vector<std::uint32_t>& sessions);
   void close_orphans();

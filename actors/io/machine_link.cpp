@@ -30,6 +30,14 @@ constexpr auto exit_grace = milliseconds(200);
 // Freeing the memory of a large guest may take a while.
 constexpr auto exit_patience = std::chrono::seconds(5);
 
+// Whether the guest has the agent's port open; nothing for other events.
+std::optional<bool> agent_port_open(const qmp::message& event) {
+  if (event.name != "VSERPORT_CHANGE" ||
+      event.body.find("\"id\":\"agent-port\"") == std::string::npos)
+    return std::nullopt;
+  return event.body.find("\"open\":true") != std::string::npos;
+}
+
 class link final : public session_link {
 public:
   link(reactor& loop, hypervisor::running_machine machine, std::filesystem::path console_log,
@@ -148,6 +156,8 @@ void link::hear(link_event e) {
   }
   if (std::holds_alternative<event::configured>(e))
     return clock_.when_settled([this, e = std::move(e)] { tell(e); });
+  if (std::holds_alternative<event::agent_left>(e))
+    clock_.lost();
   const auto* hello = std::get_if<event::hello>(&e);
   if (hello != nullptr)
     clock_.greet(hello->body);
@@ -214,6 +224,8 @@ void link::heard(const qmp::message& event) {
     tell(event::resumed{});
   } else if (event.name == "BLOCK_IO_ERROR") {
     disk_failed(event.body);
+  } else if (const auto open = agent_port_open(event)) {
+    *open ? agent_->guest_came() : agent_->guest_left();
   }
 }
 

@@ -19,7 +19,7 @@ class reactor;
 namespace event {
 struct hello {
   guest::hello_body body;
-}; ///< the agent speaks; sent once per connection
+}; ///< the agent speaks; sent once per connection, and by each agent that takes its place
 struct configured {
   guest::configured_body body;
 };
@@ -40,8 +40,9 @@ struct refused {
 }; ///< the guest could not do what was asked (channel requests)
 struct in_use {
   bool now = false;
-};                  ///< clients have commands in the guest, from now on, or none any more
-struct stopping {}; ///< the guest has synced and goes down
+};                    ///< clients have commands in the guest, from now on, or none any more
+struct stopping {};   ///< the guest has synced and goes down
+struct agent_left {}; ///< it ended; a `hello` follows if its guest starts it again
 struct channel_lost {
   std::string why;
 }; ///< agent socket closed, or garbage on it
@@ -61,7 +62,8 @@ struct exited {
 using link_event =
     std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
                  event::stopping, event::channel_lost, event::console_grew, event::exited,
-                 event::ports, event::health, event::in_use, event::paused, event::resumed>;
+                 event::ports, event::health, event::in_use, event::paused, event::resumed,
+                 event::agent_left>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.

@@ -1,6 +1,7 @@
 // The part of a machine that has to do with its guest: what is asked of it, what is waited for,
 // what is heard.
 #include "actors/io/console_log.hpp"
+#include "actors/log/log.hpp"
 #include "actors/vm/machine_state.hpp"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr auto poweroff_quiet = 10s, poweroff_at_most = 75s;
 constexpr auto button_budget = 10s, quit_budget = 3s;
 constexpr auto adopt_patience = 700ms, adopt_pause = 50ms, hang_pause = 5000ms;
 constexpr int adopt_attempts = 16;
-constexpr auto takeover_budget = 12s;
+constexpr auto takeover_budget = 12s, return_budget = 5s;
 constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
 constexpr auto rebooted_early = "the guest rebooted while it was being started";
 
@@ -54,8 +55,9 @@ void machine_state::await_boot() {
 
 void machine_state::shut_down() {
   pressure_ = 0;
-  // A guest that was just taken over may need a moment before it can be asked to sync.
-  if (!hello_ && adopting_ > 0)
+  // A guest that was just taken over, or starts its agent again, may need a moment before it can
+  // be asked to sync.
+  if (expects_hello())
     return await(waiting::takeover, takeover_budget, takeover_budget);
   press_on();
 }
@@ -111,7 +113,7 @@ expected<void> machine_state::take_over() {
 // A guest that did not notice that the last daemon left would take our first words for the rest of
 // its sentence. It is silent then; let go, so that it notices, and connect again.
 void machine_state::doubt() {
-  if (hello_ || !link_)
+  if (hello_ || !link_ || returning_)
     return;
   // It may yet speak, but nobody waits for that: they are told.
   if (--adopting_ == 0)
@@ -152,7 +154,7 @@ void machine_state::later(milliseconds delay, std::function<void()> act) {
 template <class Request>
 caf::result<messages::stream_ticket> machine_state::open(const Request& request) {
   auto answer = self_->make_response_promise<messages::stream_ticket>();
-  if (!hello_ && adopting_ > 0)
+  if (expects_hello())
     opens_.emplace_back([this, answer, request] { offer(answer, request); });
   else
     offer(answer, request);
@@ -196,6 +198,7 @@ messages::stream_ticket machine_state::ticket(const messages::attach_request& re
 
 void machine_state::answer_opens() {
   adopting_ = 0;
+  returning_ = false;
   for (const auto& open : std::exchange(opens_, {}))
     open();
 }
@@ -271,6 +274,8 @@ void machine_state::heard(io::link_event event) {
   } else if (std::holds_alternative<io::event::channel_lost>(event)) {
     hello_.reset();
     heard_use(false);
+  } else if (std::holds_alternative<io::event::agent_left>(event)) {
+    heard_agent_left();
   } else if (const auto* use = std::get_if<io::event::in_use>(&event)) {
     heard_use(use->now);
   } else if (auto* ended = std::get_if<io::event::exited>(&event)) {
@@ -287,9 +292,24 @@ void machine_state::heard_use(bool now) {
     actor::tell(self_, owner_, used_atom::value);
 }
 
+// PID 1 starts it again, if that is systemd.
+void machine_state::heard_agent_left() {
+  log::info({}, "agent_left", {{"vm", build_->vm.name.str()}});
+  hello_.reset();
+  returning_ = true;
+  actor::after(self_, scaled(return_budget), work::thunk{[this, which = ++departures_] {
+                 if (returning_ && which == departures_)
+                   taken_over();
+               }});
+  for (const auto& [number, q] : questions_)
+    opens_.emplace_back([this, number = number] { put_question(number, build_->vm.name.str()); });
+}
+
 void machine_state::heard_hello(guest::hello_body body) {
   hello_ = std::move(body);
   taken_over();
+  if (waits_for_ == waiting::booted)
+    link_->await_boot(); // the agent that was asked may be gone
   if (waits_for_ == waiting::hello)
     finish({});
 }

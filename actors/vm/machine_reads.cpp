@@ -151,8 +151,8 @@ void machine_state::ask_guest(const record& vm, milliseconds patience, question 
                               called + "` ends it if it hangs",
                           {}});
                }});
-  // A guest that was just taken over may need a moment before it can be asked.
-  if (!hello_ && adopting_ > 0)
+  // A guest that was just taken over, or starts its agent again, may need a moment.
+  if (expects_hello())
     opens_.emplace_back([this, number, called] { put_question(number, called); });
   else
     put_question(number, called);

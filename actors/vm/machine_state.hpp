@@ -111,6 +111,9 @@ private:
 
   void heard(io::link_event event);
   void heard_use(bool now);
+  void heard_agent_left();
+  /// The guest does not speak, but is expected to.
+  bool expects_hello() const { return !hello_ && (adopting_ > 0 || returning_); }
   void heard_hello(guest::hello_body body);
   void heard_booted(const std::string& state);
   void heard_end(const io::event::exited& end);
@@ -161,7 +164,9 @@ private:
   bool stopping_ = false;            ///< the guest said that it goes down
   bool in_use_ = false;              ///< clients have commands in the guest
 
-  int adopting_ = 0; ///< attempts left to be heard by a guest of an earlier daemon
+  int adopting_ = 0;       ///< attempts left to be heard by a guest of an earlier daemon
+  bool returning_ = false; ///< its agent ended a moment ago
+  std::uint64_t departures_ = 0;
   std::vector<std::function<void()>> opens_; ///< until it is heard
 
   waiting waits_for_ = waiting::nothing;

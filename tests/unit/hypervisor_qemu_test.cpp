@@ -151,7 +151,7 @@ TEST_CASE("the channels are inherited at fixed numbers, and the console misses n
   CHECK(value(command, "-serial") == "chardev:console");
   CHECK(values(command, "-device") ==
         std::vector<std::string>{"virtio-serial-device,max_ports=2",
-                                 "virtserialport,chardev=agent,name=banger.agent.0,nr=1",
+                                 "virtserialport,id=agent-port,chardev=agent,name=banger.agent.0,nr=1",
                                  "virtio-net-device,netdev=net0,mac=52:54:00:ba:00:01",
                                  "virtio-rng-device"});
 }

@@ -265,6 +265,58 @@ TEST_CASE("the end of the machine says who wanted it, also if both come at once"
   CHECK(exited->how == ending::reset);
 }
 
+TEST_CASE("an agent that ended in the middle of a frame is followed by one that is understood") {
+  reactor loop;
+  fake_machine m(loop);
+  const auto tell = [&](const std::string& line) {
+    REQUIRE(::write(m.qmp.get(), line.data(), line.size()) > 0);
+  };
+  const auto port = [&](const std::string& open) {
+    tell("{\"event\":\"VSERPORT_CHANGE\",\"data\":{\"open\": " + open +
+         ",\"id\":\"agent-port\"}}\n");
+  };
+  const auto first_epoch = m.agent->sync_epoch();
+  m.agent->say_hello(first_epoch);
+  REQUIRE(m.events.next<event::hello>());
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto before = std::make_shared<counting_sink>(), after = std::make_shared<counting_sink>();
+  in_reactor(loop, [&] { CHECK(sessions->open_session(5, {}, before)); });
+  m.agent->expect(frame_type::open);
+  tell("{\"QMP\": {}}\n");
+  read_line(m.qmp.get());
+  tell("{\"return\": {}, \"id\": 0}\n");
+
+  const auto data = encoded(frame_type::data, 5, std::string(5000, 'x'), stream_id::out);
+  m.agent->send_raw(std::string_view(data).substr(0, 3000));
+  tell("{\"event\":\"VSERPORT_CHANGE\",\"data\":{\"open\":false,\"id\":\"another\"}}\n");
+  m.agent->say_hello(0); // the rest of that frame, for all that can be seen
+  const bool closed_first = GENERATE(true, false);
+  if (closed_first) {
+    port("false");
+    REQUIRE(m.events.next<event::agent_left>());
+    in_reactor(loop, [&] { CHECK(before->lost == "the guest's agent ended"); });
+    port("true");
+  } else {
+    port("false");
+    port("true");
+    REQUIRE(m.events.next<event::agent_left>());
+  }
+  const auto sync = guest::decode<guest::sync_body>(m.agent->expect(frame_type::sync).payload);
+  REQUIRE(sync);
+  CHECK(sync->epoch != first_epoch);
+  m.agent->say_hello(sync->epoch);
+  REQUIRE(m.events.next<event::hello>());
+  in_reactor(loop, [&] {
+    CHECK_FALSE(before->cut);
+    CHECK(sessions->open_session(6, {}, after));
+  });
+  CHECK(m.agent->expect(frame_type::open).head.session == 6);
+  m.agent->send(frame_type::data, 6, "there", stream_id::out);
+  m.agent->send(frame_type::stopping, 0);
+  REQUIRE(m.events.next<event::stopping>());
+  in_reactor(loop, [&] { CHECK(after->bytes == 5); });
+}
+
 TEST_CASE("a closed link is silent and lets go of its sockets, and the machine lives on") {
   reactor loop;
   fake_machine m(loop);

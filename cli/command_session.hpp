@@ -11,6 +11,9 @@ struct session_end {
   bool lost = false; ///< a failure of ours, and was told
 };
 
+/// Prints an error and answers the exit code if no guest can execute a command of such length.
+std::optional<int> refuse_long(const context& ctx, const messages::exec_request& request);
+
 /// `request.tty`: a terminal session on our standard input. `owner`: the VM lives for us.
 session_end run_session(context& ctx, messages::exec_request request, std::optional<char> escape,
                         const signal_source& signals, bool owner = false);

@@ -68,7 +68,7 @@ struct command_words {
     if (request.tty)
       for (auto& line : terminal_env(request.env, around))
         request.env.push_back(std::move(line));
-    if (auto ok = check_command(request.argv, request.env); !ok)
+    if (auto ok = check_command(request.argv); !ok)
       return tl::unexpected(ok.error());
     if (tty && !around.typed_input)
       return fail(errc::bad_request, "--tty: standard input is not a terminal",
@@ -180,7 +180,8 @@ expected<command> parse_run(const std::vector<std::string>& words, const surroun
   what.offer_terminal(verb);
   sizing.offer(verb, around);
   verb.choice("--wait", wait, {"agent", "boot"},
-              "until commands can run (agent, the default), or the image's init is done");
+              "until commands can run (agent, the default), or the image's init is done (at most "
+              "boot_wait of config.toml, 5m)");
   what.offer(verb);
   verb.flag("--timing", run.timing, "print what each stage of the start took");
   verb.flag("-q,--quiet", run.quiet, "no progress, no reminder");

@@ -11,8 +11,6 @@ namespace banger::cli {
 
 namespace {
 
-constexpr std::size_t max_command_bytes = 60ul * 1024;
-
 tl::unexpected<failure> bad(std::string_view flag, std::string what, std::string why,
                             std::string remedy = {}) {
   return fail(errc::bad_request, std::string(flag) + ": " + std::move(what), std::move(why),
@@ -159,19 +157,9 @@ std::vector<std::string> terminal_env(const std::vector<std::string>& given,
   return env;
 }
 
-expected<void> check_command(const std::vector<std::string>& argv,
-                             const std::vector<std::string>& env) {
+expected<void> check_command(const std::vector<std::string>& argv) {
   if (!argv.empty() && argv.front().empty())
     return fail(errc::bad_request, "the command is empty", "its first word names the program");
-  std::size_t bytes = 0;
-  for (const auto* list : {&argv, &env})
-    for (const auto& word : *list)
-      bytes += word.size() + 4;
-  if (bytes > max_command_bytes)
-    return fail(errc::bad_request, "the command is too long",
-                std::to_string(bytes) + " bytes with its environment; at most " +
-                    std::to_string(max_command_bytes) + " fit",
-                "send the bulk through stdin");
   return {};
 }
 

@@ -40,9 +40,7 @@ expected<std::string> signal_value(std::string_view text);
 /// Where TERM is not set, nothing is known of the terminal, and it is a dumb one.
 std::vector<std::string> terminal_env(const std::vector<std::string>& given,
                                       const surroundings& around);
-/// Command, environment and folder travel in one frame, so their sum has a bound. No word at all is
-/// a login shell.
-expected<void> check_command(const std::vector<std::string>& argv,
-                             const std::vector<std::string>& env);
+/// No word at all is a login shell.
+expected<void> check_command(const std::vector<std::string>& argv);
 
 } // namespace banger::cli

@@ -4,7 +4,9 @@
 #include "cli/exit_codes.hpp"
 #include "cli/print.hpp"
 #include "cli/terminal_session.hpp"
+#include "messages/guest/protocol.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <unistd.h>
@@ -15,6 +17,9 @@ using namespace messages;
 
 namespace {
 
+// What an `open_body` has beside the words.
+constexpr std::size_t open_rest = 64;
+
 failure not_started(const exec_request& request, const outcome& end) {
   const bool missing = end.how == ending::not_found;
   const auto program = request.argv.empty() ? "the login shell" : "'" + request.argv.front() + "'";
@@ -23,7 +28,7 @@ failure not_started(const exec_request& request, const outcome& end) {
           missing           ? "no such program"
           : end.why.empty() ? std::strerror(static_cast<int>(end.value))
                             : end.why,
-          "", ""};
+          end.value == E2BIG ? "pass long input through stdin or a file" : "", ""};
 }
 
 // Where a daemon that was lost left the command, the next one goes on with it.
@@ -67,6 +72,17 @@ expected<outcome> stream_terminal(context& ctx, exec_request& request, std::opti
 
 } // namespace
 
+std::optional<int> refuse_long(const context& ctx, const exec_request& request) {
+  std::size_t bytes = request.cwd.size();
+  for (const auto* list : {&request.argv, &request.env})
+    for (const auto& word : *list)
+      bytes += word.size() + sizeof(std::uint32_t);
+  if (bytes <= guest::max_open - open_rest)
+    return std::nullopt;
+  note(error_line(not_started(request, {ending::not_runnable, E2BIG}), ctx.screen.colour));
+  return exit_not_runnable;
+}
+
 session_end run_session(context& ctx, exec_request request, std::optional<char> escape,
                         const signal_source& signals, bool owner) {
   request.has_stdin = request.has_stdin && !ctx.stdin_closed;
@@ -99,6 +115,8 @@ void remind(context& ctx, const std::string& vm) {
 }
 
 int perform(const exec_options& asked, context& ctx) {
+  if (const auto code = refuse_long(ctx, asked.request))
+    return *code;
   if (auto ok = ctx.reach(); !ok)
     return ctx.report(ok.error());
   const signal_source signals;

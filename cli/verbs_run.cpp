@@ -101,6 +101,8 @@ int detach(context& ctx, const run_options& asked, const vm_view& vm) {
 } // namespace
 
 int perform(const run_options& asked, context& ctx) {
+  if (const auto code = refuse_long(ctx, asked.command))
+    return *code;
   const signal_source signals;
   const auto made = make_vm(ctx, asked.request, signals, asked.quiet, asked.timing);
   if (!made.vm)

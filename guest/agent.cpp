@@ -179,6 +179,8 @@ void agent::correct_clock(const frame_view& f) {
 void agent::hear_session(const frame_view& f) {
   if (f.head.type == frame_type::open)
     return open(f);
+  if (f.head.type == frame_type::part)
+    return parts_.take(f);
   const auto found = sessions_.find(f.head.session);
   if (f.head.type == frame_type::close) {
     if (found != sessions_.end())
@@ -196,7 +198,7 @@ void agent::hear_session(const frame_view& f) {
 }
 
 void agent::open(const frame_view& f) {
-  const auto order = decode<open_body>(f.payload);
+  const auto order = parts_.order(f);
   const auto id = f.head.session;
   if (!order || id == 0)
     return fail(f, {EPROTO, "an open that cannot be read"});

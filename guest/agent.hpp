@@ -3,8 +3,7 @@
 
 #include "guest/boot.hpp"
 #include "guest/channel.hpp"
-#include "guest/power.hpp"
-#include "guest/session.hpp"
+r#include "guest/session.hpp"
 #include "guest/setup.hpp"
 #include "guest/succession.hpp"
 #include "guest/wall_clock.hpp"
@@ -55,6 +54,7 @@ private:
   boot_watch boot_;
   std::map<std::uint32_t, std::unique_ptr<session>> sessions_;
   std::uint32_t last_served_ = 0;
+  order_parts parts_;
   std::uint64_t epoch_ = 0;
   unique_fd signals_;
   unique_fd alone_; ///< where the image has an init: no other agent is there

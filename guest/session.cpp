@@ -2,6 +2,7 @@
 
 #include "guest/cgroups.hpp"
 #include "guest/spawn.hpp"
+#include "guest/terminal.hpp"
 
 #include <csignal>
 #include <fcntl.h>
@@ -81,6 +82,13 @@ done session::receive(const frame_view& f) {
     if (const auto order = decode<resize_body>(body))
       return terminal_ ? resize_terminal(terminal_.get(), order->rows, order->cols)
                        : refused("not a terminal", ENOTTY);
+    break;
+  case frame_type::urgent:
+    if (terminal_ && body.size() == 1) {
+      if (press_signal_key(terminal_.get(), body.front()))
+        in_.drop_before(offset + 1);
+      return {};
+    }
     break;
   case frame_type::attach:
     if (const auto order = decode<attach_body>(body))

@@ -1,5 +1,6 @@
 #include "guest/streams.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -135,6 +136,12 @@ bool incoming::receive(std::uint64_t offset, std::string_view bytes) {
   if (known >= bytes.size())
     return true;
   bytes.remove_prefix(static_cast<std::size_t>(known));
+  // The ring is empty where a key has flushed more than had come.
+  if (ring_.end() < unwanted_) {
+    const auto passed = std::min<std::uint64_t>(unwanted_ - ring_.end(), bytes.size());
+    ring_.skip(passed);
+    bytes.remove_prefix(static_cast<std::size_t>(passed));
+  }
   if (!fd_) {
     ring_.skip(bytes.size());
     return true;
@@ -143,6 +150,11 @@ bool incoming::receive(std::uint64_t offset, std::string_view bytes) {
     return false;
   ring_.append(bytes);
   return true;
+}
+
+void incoming::drop_before(std::uint64_t offset) {
+  unwanted_ = std::max(unwanted_, offset);
+  ring_.drop_before(std::clamp(unwanted_, ring_.begin(), ring_.end()));
 }
 
 bool incoming::end(std::uint64_t offset) {

@@ -51,6 +51,8 @@ public:
   /// False if the bytes leave a gap or exceed the window. Bytes that came before are passed over.
   bool receive(std::uint64_t offset, std::string_view bytes);
   bool end(std::uint64_t offset);
+  /// Throws away what lies before `offset`, also what is still to come of it.
+  void drop_before(std::uint64_t offset);
   /// Moves bytes from the ring to the command. True if it moved any.
   bool write_more(loop& events);
   /// Bytes that were written to the command, or thrown away because it does not listen.
@@ -73,6 +75,7 @@ private:
   unique_fd drain_; ///< after the eof: the other end, to see what the command leaves
   ring ring_;
   std::uint64_t acknowledged_ = 0, written_ = 0, taken_ = 0;
+  std::uint64_t unwanted_ = 0; ///< all before it is thrown away
   std::optional<std::uint64_t> end_;
   bool writable_ = false, tty_ = false, finished_ = false;
   bool counts_ = false, slow_ = false;

@@ -101,6 +101,7 @@ got agent_channel::search() {
   }
   const auto found = std::move(search_);
   reader_ = frame_reader();
+  protocol_ = hello->protocol;
   keep_orphans(hello->sessions);
   on_.on_event(event::hello{*hello});
   return reader_.feed(found->rest(), on_frame_);
@@ -110,6 +111,7 @@ got agent_channel::search() {
 // said. Clients come back for the commands that it still has.
 void agent_channel::start_over(const guest::hello_body& hello) {
   const auto cut = std::exchange(sessions_, {});
+  starts_.clear();
   keep_orphans(hello.sessions);
   search_anew();
   say_sync();
@@ -254,6 +256,7 @@ void agent_channel::end(const std::string& why, bool cut) {
   loop_.cancel(std::exchange(sync_timer_, 0));
   socket_.reset();
   unsent_.clear();
+  starts_.clear();
   for (auto& [id, sink] : std::exchange(sessions_, {}))
     cut ? sink->on_cut() : sink->on_lost(why);
 }
@@ -275,14 +278,34 @@ expected<void> agent_channel::open_session(std::uint32_t session, const guest::o
   if (session == 0 || sessions_.count(session) != 0 || orphans_.count(session) != 0)
     return fail(errc::already_exists, "the command was not started",
                 "there is a session of its number");
-  const auto body = guest::encode(command);
-  if (body.size() > guest::max_payload)
-    return fail(errc::bad_request, "the command was not started",
-                "its arguments and environment are longer than 64 KiB",
-                "pass long input through stdin or a file");
+  auto body = guest::encode(command);
+  if (auto ok = check_length(body.size()); !ok)
+    return ok;
   sessions_.emplace(session, std::move(sink));
   tell_use();
-  request_session(frame_type::open, session, body);
+  if (body.size() <= guest::max_payload) {
+    request_session(frame_type::open, session, body);
+  } else {
+    starts_.add(session, std::move(body));
+    send_starts();
+  }
+  return {};
+}
+
+expected<void> agent_channel::check_length(std::size_t open) const {
+  if (open <= guest::max_payload)
+    return {};
+  if (open > guest::max_open)
+    return fail(errc::bad_request, "the command was not started", "its argument list is too long",
+                "pass long input through stdin or a file");
+  if (protocol_ < guest::parts_since)
+    return fail(errc::bad_version, "the command was not started",
+                "its arguments and environment are longer than the 64 KiB that the VM's agent "
+                "takes, which is older than this daemon",
+                "restart the VM, or pass long input through stdin or a file");
+  if (!starts_.takes(open))
+    return fail(errc::busy, "the command was not started",
+                "too many commands with long arguments are starting at once", "try again");
   return {};
 }
 
@@ -302,6 +325,7 @@ expected<void> agent_channel::attach_session(std::uint32_t session, const guest:
 void agent_channel::close_session(std::uint32_t session) {
   if (sessions_.erase(session) == 0)
     return;
+  starts_.drop(session);
   request_session(frame_type::close, session, {});
   tell_use();
 }
@@ -359,6 +383,17 @@ void agent_channel::flush() {
   }
   if (unsent_.empty() && std::exchange(write_armed_, false))
     loop_.rearm(socket_.get(), EPOLLIN);
+  tell_drained();
+  send_starts();
+}
+
+// They never congest the channel: what clients of other commands send goes between them.
+void agent_channel::send_starts() {
+  while (watched_ && !starts_.empty() && unsent_.size() < relief)
+    starts_.send_next([this](const header& h, std::string_view payload) { send(h, payload); });
+}
+
+void agent_channel::tell_drained() {
   if (unsent_.size() > relief || !std::exchange(was_congested_, false))
     return;
   const auto sessions = sessions_; // a sink may close its session

@@ -4,6 +4,7 @@
 #include "actors/io/frames.hpp"
 #include "actors/io/machine_link.hpp"
 #include "actors/io/session.hpp"
+#include "actors/io/start_queue.hpp"
 #include "messages/base/unique_fd.hpp"
 
 #include <chrono>
@@ -53,6 +54,7 @@ public:
                                 std::shared_ptr<session_sink> sink);
   void send(const guest::header& h, std::string_view payload);
   void close_session(std::uint32_t session);
+  std::uint32_t protocol() const { return protocol_; }
   bool congested() const { return unsent_.size() > congestion; }
   std::size_t queued_bytes() const { return unsent_.size(); }
 
@@ -80,6 +82,9 @@ private:
   bool tell(std::string_view payload);
   bool take_clock(std::string_view payload);
   void flush();
+  void tell_drained();
+  expected<void> check_length(std::size_t open) const;
+  void send_starts();
 
   reactor& loop_;
   unique_fd socket_;
@@ -96,6 +101,8 @@ private:
   frame_reader::on_frame on_frame_;
   std::string garbage_; ///< why a frame was refused
   byte_queue unsent_;
+  std::uint32_t protocol_ = 0; ///< of the guest, once it has said hello
+  start_queue starts_;
   std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
   bool in_use_ = false;             ///< as it was told
   std::set<std::uint32_t> orphans_; ///< of an earlier connection, until somebody attaches

@@ -47,11 +47,19 @@ struct position {
   }
 };
 
+std::size_t size_of(const guest::open_body& command) {
+  std::size_t bytes = 0;
+  for (const auto* list : {&command.argv, &command.env})
+    for (const auto& word : *list)
+      bytes += sizeof word + word.size();
+  return bytes;
+}
+
 class exec final : public stream, public session_sink, public std::enable_shared_from_this<exec> {
 public:
   exec(std::shared_ptr<machine_link> link, std::uint32_t session, guest::open_body command)
       : link_(std::dynamic_pointer_cast<session_link>(std::move(link))), number_(session),
-        command_(std::move(command)) {}
+        command_(std::move(command)), command_bytes_(size_of(command_)) {}
   exec(std::shared_ptr<machine_link> link, std::uint32_t session, guest::attach_body from)
       : link_(std::dynamic_pointer_cast<session_link>(std::move(link))), number_(session),
         from_(from) {}
@@ -60,6 +68,7 @@ public:
   void begin(stream_client& client) override;
   std::string from_client(const header& h, std::string_view payload) override;
   bool wants_input() const override { return !link_ || !link_->congested(); }
+  std::size_t buffered_bytes() const override { return command_bytes_; }
   void end() override;
   void let_go() override {
     client_ = nullptr;
@@ -91,6 +100,7 @@ private:
   std::shared_ptr<session_link> link_;
   std::uint32_t number_;
   guest::open_body command_;
+  std::size_t command_bytes_ = 0;
   std::optional<guest::attach_body> from_; ///< to go on with a command that runs
   stream_client* client_ = nullptr;
   std::uint32_t session_ = 0; ///< once it is ours
@@ -111,6 +121,7 @@ void exec::begin(stream_client& client) {
 expected<void> exec::reach() {
   if (!from_) {
     const auto command = std::exchange(command_, {});
+    command_bytes_ = 0;
     return link_->open_session(number_, command, shared_from_this());
   }
   stdin_known_ = false;
@@ -145,6 +156,11 @@ const char* exec::relay_to_guest(const header& h, std::string_view payload) {
     break;
   case frame_type::resize:
     wrong = guest::decode<guest::resize_body>(payload) ? nullptr : "a damaged resize";
+    break;
+  case frame_type::urgent:
+    wrong = to_stdin && payload.size() == 1 ? nullptr : "a damaged key";
+    if (link_->protocol() < guest::urgent_since)
+      return wrong; // it comes as a byte of the input, too
     break;
   case frame_type::close: client_->finish(); return nullptr;
   default: return "a frame that a client may not send";

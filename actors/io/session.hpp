@@ -32,7 +32,8 @@ public:
 class session_link : public machine_link {
 public:
   /// Sends `open` for a session that nobody has used. `disconnected`: no agent; `bad_request`:
-  /// arguments and environment of more than 64 KiB.
+  /// more arguments and environment than can be executed; `bad_version`: more than an older agent
+  /// takes; `busy`: too many of such length at once.
   virtual expected<void> open_session(std::uint32_t session, const guest::open_body& command,
                                       std::shared_ptr<session_sink> sink) = 0;
   /// Sends `attach` for a session that an earlier daemon left. `not_found`: the guest has none of
@@ -42,6 +43,8 @@ public:
   /// `h.session` must be open. Never refused: who sends bulk asks `congested` first.
   virtual void send(const guest::header& h, std::string_view payload) = 0;
   virtual bool congested() const = 0;
+  /// Of the guest's agent; 0: it has not said hello yet.
+  virtual std::uint32_t protocol() const = 0;
   /// Sends `close` and forgets the sink.
   virtual void close_session(std::uint32_t session) = 0;
   virtual std::size_t queued_bytes() const = 0;

@@ -93,17 +93,21 @@ public:
   using clock = reactor::clock;
 
   void add(std::string token, std::shared_ptr<stream> s, clock::time_point until,
-           std::size_t most) {
+           const stream_limits& most) {
+    bytes_ += s->buffered_bytes();
     by_age_.emplace_back(until, token);
     offers_.emplace(std::move(token), std::move(s));
-    while (offers_.size() > most)
+    while (offers_.size() > most.tokens || (bytes_ > most.token_bytes && offers_.size() > 1))
       drop_oldest();
   }
 
   /// Nothing if it is unknown, used or too old.
   std::shared_ptr<stream> take(const std::string& token) {
     auto found = offers_.extract(token);
-    return found.empty() ? nullptr : std::move(found.mapped());
+    if (found.empty())
+      return nullptr;
+    bytes_ -= found.mapped()->buffered_bytes();
+    return std::move(found.mapped());
   }
 
   void expire(clock::time_point now) {
@@ -116,10 +120,11 @@ public:
 
 private:
   void drop_oldest() {
-    offers_.erase(by_age_.front().second);
+    take(by_age_.front().second);
     by_age_.pop_front();
   }
 
+  std::size_t bytes_ = 0; ///< held by `offers_`
   std::unordered_map<std::string, std::shared_ptr<stream>> offers_;
   std::deque<std::pair<clock::time_point, std::string>> by_age_; ///< used ones stay till their time
 };
@@ -178,8 +183,7 @@ void server::accept() {
 }
 
 void server::offer(std::string token, std::shared_ptr<stream> s) {
-  tokens_.add(std::move(token), std::move(s), reactor::clock::now() + limits_.token_life,
-              limits_.tokens);
+  tokens_.add(std::move(token), std::move(s), reactor::clock::now() + limits_.token_life, limits_);
   if (expiry_ == 0)
     expiry_ = loop_.at(tokens_.next(), [this] { expire(); });
 }

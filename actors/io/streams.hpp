@@ -58,6 +58,7 @@ struct stream_limits {
   std::chrono::milliseconds linger{5'000};      ///< for the client to close after the last byte
   std::size_t connections = 256;                ///< more are closed at once
   std::size_t tokens = 1024;                    ///< unused ones; an older one gives way
+  std::size_t token_bytes = 64ul << 20;         ///< of commands behind them; the same
 };
 
 /// Listens on `socket` (0600, uid checked before a byte is read). Tokens: 128 random bits, single

@@ -18,8 +18,14 @@ inline constexpr std::uint32_t protocol_version = 4;
 inline constexpr std::uint32_t questions_since = 2;
 /// The same for `ask_clock` and `correct_clock`.
 inline constexpr std::uint32_t clock_since = 4;
+/// The first one with `part`: an older guest takes commands of one payload.
+inline constexpr std::uint32_t parts_since = 4;
+inline constexpr std::uint32_t urgent_since = 4;
 inline constexpr std::size_t header_size = 24;
 inline constexpr std::size_t max_payload = std::size_t{64} * 1024;
+/// Of an `open_body`. Linux takes a quarter of the stack's limit, 2 MiB, and counts more for each
+/// string than we do: what is longer cannot be executed.
+inline constexpr std::size_t max_open = std::size_t{2048 + 64} * 1024;
 /// Bytes of one stream that may be under way, sent but not acknowledged. Both sides keep to it.
 inline constexpr std::uint64_t window = std::uint64_t{512} * 1024;
 /// Up to so many bytes of stdin the guest reports what the command has read as it reads. After
@@ -53,7 +59,7 @@ enum class frame_type : std::uint8_t {
   correct_clock = 23, ///< host → guest: `correction_body`. No answer, unless it failed
 
   // Sessions (session ≥ 1), one per executed command.
-  open = 32,   ///< host → guest: `open_body`
+  open = 32,   ///< host → guest: `open_body`, or its end: `offset` bytes went before, in `part`s
   opened = 33, ///< guest → host: `opened_body`
   data = 34,   ///< both ways: bytes of `stream`; `offset` is the position of the first
   eof = 35,    ///< both ways: `stream` ends at `offset`
@@ -65,6 +71,10 @@ enum class frame_type : std::uint8_t {
   close = 41,  ///< host → guest: end the command if it runs, and forget the session
   taken = 42,  ///< guest → host: the command has read all bytes of stdin before `offset`, and not
                ///< only been given them. First before `opened`, last before `exited`
+  part = 43, ///< host → guest: bytes of an `open_body` from `offset` on. One is put together at a
+             ///< time: `offset` 0 drops what is left of another
+  urgent = 44, ///< host → guest: the byte of stdin at `offset` is this one, which a terminal may
+               ///< take for a signal. If it does, what comes before it is flushed, as it does
 };
 
 enum class stream_id : std::uint8_t { in = 0, out = 1, err = 2 };

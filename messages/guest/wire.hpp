@@ -16,7 +16,7 @@ namespace banger::guest::wire {
 
 inline bool known(frame_type type) {
   return (type >= frame_type::hello && type <= frame_type::correct_clock) ||
-         (type >= frame_type::open && type <= frame_type::taken);
+         (type >= frame_type::open && type <= frame_type::urgent);
 }
 inline bool known(disk_role role) { return role <= disk_role::modules; }
 inline bool known(transport_protocol p) { return p <= transport_protocol::udp; }

@@ -61,9 +61,9 @@ struct clause {
 using targets = std::map<std::uint64_t, std::vector<clause>>; ///< by actor id
 
 struct limits {
-  std::uint32_t max_payload = 1u << 20;
+  std::uint32_t max_payload = 3u << 20;     ///< the longest command's argv is 2 MiB
   std::uint32_t max_actors = 1024;          ///< living senders behind one connection
-  std::uint32_t max_items = 1u << 16;       ///< list elements in one message
+  std::uint32_t max_items = 1u << 18;       ///< list elements in one message
   std::uint32_t frames_per_second = 20'000; ///< the burst is one second's worth
   std::uint64_t bytes_per_second = 32u << 20;
 };

@@ -1,3 +1,4 @@
+#include "guest/order_parts.hpp"
 #include "messages/guest/protocol.hpp"
 #include "tests/support/catch.hpp"
 
@@ -229,4 +230,51 @@ TEST_CASE("a bad header breaks the conversation until it is begun again") {
   const auto again = p.next();
   REQUIRE(again);
   CHECK(decode<sync_body>(again->payload)->epoch == 3);
+}
+
+TEST_CASE("an order in parts is put together, one at a time") {
+  open_body order;
+  order.argv = {"echo", std::string(100, 'x')};
+  order.env = {"A=1"};
+  const auto body = encode(order);
+  const auto at = [&](frame_type type, std::uint32_t session, std::size_t from,
+                      std::size_t size = std::string::npos) {
+    header head;
+    head.type = type;
+    head.session = session;
+    head.offset = from;
+    return frame_view{head, std::string_view(body).substr(from, size)};
+  };
+  order_parts parts;
+  SECTION("in one frame") { CHECK(parts.order(at(frame_type::open, 1, 0))->argv == order.argv); }
+  SECTION("in three, with a whole one between them") {
+    parts.take(at(frame_type::part, 1, 0, 10));
+    parts.take(at(frame_type::part, 1, 10, 50));
+    CHECK(parts.order(at(frame_type::open, 2, 0)));
+    CHECK(parts.order(at(frame_type::open, 1, 60))->argv == order.argv);
+    CHECK_FALSE(parts.order(at(frame_type::open, 1, 60)));
+  }
+  SECTION("begun anew, for the same and for another session") {
+    parts.take(at(frame_type::part, 1, 0, 10));
+    parts.take(at(frame_type::part, 1, 0, 20));
+    parts.take(at(frame_type::part, 2, 0, 30));
+    CHECK_FALSE(parts.order(at(frame_type::open, 1, 20)));
+    CHECK(parts.order(at(frame_type::open, 2, 30))->env == order.env);
+  }
+  SECTION("with a gap") {
+    parts.take(at(frame_type::part, 1, 0, 10));
+    parts.take(at(frame_type::part, 1, 30, 10));
+    CHECK_FALSE(parts.order(at(frame_type::open, 1, 40)));
+  }
+  SECTION("without its begin") { CHECK_FALSE(parts.order(at(frame_type::open, 1, 40))); }
+  SECTION("longer than anything that can be executed") {
+    const std::string piece(max_payload, 'x');
+    header head;
+    head.type = frame_type::part;
+    head.session = 1;
+    for (; head.offset <= max_open; head.offset += piece.size())
+      parts.take({head, piece});
+    head.type = frame_type::open;
+    CHECK_FALSE(parts.order({head, piece}));
+  }
 }

@@ -263,3 +263,55 @@ TEST_CASE("the channel greets each host that comes, and forgets half a frame of 
   CHECK(heard == std::vector{frame_type::sync});
   CHECK_FALSE(c.connected());
 }
+
+TEST_CASE_METHOD(conversation, "a key that is a signal overtakes input that is not read") {
+  REQUIRE(
+      open({"sh", "-c", "trap 'echo caught; exit 5' INT; echo begun; while :; do sleep 0.1; done"},
+           true));
+  const std::string line = std::string(62, 'p') + "\r";
+  std::string typed;
+  while (typed.size() < 300'000)
+    typed += line;
+  std::size_t sent = 0;
+  bool pressed = false;
+  const std::function<void()> act = [&] {
+    if (out.find("begun") != std::string::npos && !pressed) {
+      for (; sent < typed.size(); sent += std::min<std::size_t>(max_payload, typed.size() - sent))
+        CHECK(say(frame_type::data, sent, typed.substr(sent, max_payload)));
+      CHECK(say(frame_type::urgent, sent + 70, "\x03"));
+      // What was on its way, and the key's own place in it, are thrown away.
+      CHECK(say(frame_type::data, sent, std::string(70, 'q') + "\x03"));
+      pressed = true;
+    }
+    events.after_ms(5, act);
+  };
+  act();
+  until_end();
+  REQUIRE(end);
+  CHECK(end->value == 5);
+  CHECK(out.find("caught") != std::string::npos);
+  CHECK(out.find('q') == std::string::npos);
+}
+
+TEST_CASE_METHOD(conversation, "a key that is none stays a byte in its place") {
+  REQUIRE(open({"sh", "-c", "stty raw -echo; echo begun; head -c 4 | od -An -tx1"}, true));
+  bool pressed = false;
+  const std::function<void()> act = [&] {
+    if (out.find("begun") != std::string::npos && !pressed) {
+      CHECK(say(frame_type::urgent, 3, "\x03"));
+      CHECK(say(frame_type::data, 0, "abc\x03"));
+      pressed = true;
+    }
+    events.after_ms(5, act);
+  };
+  act();
+  until_end();
+  CHECK(out.find("61 62 63 03") != std::string::npos);
+}
+
+TEST_CASE_METHOD(conversation, "an urgent key is for terminals") {
+  REQUIRE(open({"cat"}));
+  CHECK_FALSE(say(frame_type::urgent, 0, "\x03"));
+  CHECK(say(frame_type::eof, 0, ""));
+  until_end();
+}

@@ -289,3 +289,22 @@ TEST_CASE_METHOD(fixture, "timers run in the order in which they are due, unless
   events.run([] { return false; });
   CHECK(order == "abc");
 }
+
+TEST_CASE_METHOD(fixture, "input before an offset is thrown away, also what is still to come") {
+  incoming in;
+  REQUIRE(in.start(events, std::move(pipe.write), true));
+  CHECK(in.receive(0, "abc"));
+  in.drop_before(5);
+  CHECK(in.consumed() == 3);
+  CHECK(in.receive(3, "d"));
+  CHECK(in.consumed() == 4);
+  CHECK(in.receive(4, "efg"));
+  in.write_more(events);
+  CHECK(pipe.take() == "fg");
+  CHECK(in.consumed() == 7);
+  in.drop_before(2);
+  CHECK(in.receive(7, "h"));
+  in.write_more(events);
+  CHECK(pipe.take() == "h");
+  in.close(events);
+}

@@ -1,6 +1,7 @@
 #include "actors/io/agent_channel.hpp"
 #include "actors/io/frames.hpp"
 #include "actors/io/session.hpp"
+#include "guest/order_parts.hpp"
 #include "io_fakes.hpp"
 
 #include <fstream>
@@ -355,9 +356,6 @@ TEST_CASE("sessions have numbers of their own, and late frames of a closed one g
     CHECK_FALSE(sessions->open_session(0, {}, first));
     sessions->close_session(1);
     CHECK(sessions->open_session(3, {}, second));
-    guest::open_body large;
-    large.argv = {std::string(guest::max_payload, 'x')};
-    CHECK(sessions->open_session(4, large, first).error().code == errc::bad_request);
   });
   for (const auto type : {frame_type::open, frame_type::open, frame_type::close, frame_type::open})
     m.agent->expect(type);
@@ -439,5 +437,89 @@ TEST_CASE("an agent that does not read makes the way congested, and relief is to
   in_reactor(loop, [&] {
     CHECK(sink->drained == 1);
     CHECK(sessions->queued_bytes() == 0);
+  });
+}
+
+namespace {
+
+guest::open_body with_bytes(std::size_t bytes) {
+  guest::open_body command;
+  command.argv = {"echo"};
+  for (; bytes > 0; bytes -= std::min<std::size_t>(bytes, 100'000))
+    command.argv.emplace_back(std::min<std::size_t>(bytes, 100'000), 'x');
+  return command;
+}
+
+} // namespace
+
+TEST_CASE("a command of 2 MB goes to the guest in parts, and others go between them") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto sink = std::make_shared<counting_sink>();
+  const auto large = with_bytes(2'000'000);
+  in_reactor(loop, [&] {
+    CHECK(sessions->open_session(1, large, sink));
+    CHECK(sessions->open_session(2, with_bytes(200'000), sink));
+    CHECK(sessions->open_session(3, with_bytes(200'000), sink));
+    CHECK_FALSE(sessions->congested());
+    CHECK(sessions->queued_bytes() <= 2 * guest::max_payload + 4096);
+    sessions->close_session(2);
+    CHECK(sessions->open_session(4, {}, sink));
+  });
+  guest::order_parts parts;
+  std::vector<std::uint32_t> begun;
+  while (begun.size() < 3) {
+    const auto f = *m.agent->receive();
+    REQUIRE(f.payload.size() <= guest::max_payload);
+    if (f.head.type == frame_type::part)
+      parts.take({f.head, f.payload});
+    if (f.head.type != frame_type::open)
+      continue;
+    const auto order = parts.order({f.head, f.payload});
+    REQUIRE(order);
+    begun.push_back(f.head.session);
+    if (f.head.session == 1)
+      CHECK(order->argv == large.argv);
+  }
+  CHECK(begun == std::vector<std::uint32_t>{4, 1, 3});
+}
+
+TEST_CASE("a command that is too long for its guest is refused with the reason") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->protocol = guest::parts_since - 1;
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto sink = std::make_shared<counting_sink>();
+  in_reactor(loop, [&] {
+    CHECK(sessions->open_session(1, with_bytes(65'000), sink));
+    const auto older = sessions->open_session(2, with_bytes(66'000), sink);
+    CHECK(older.error().code == errc::bad_version);
+    CHECK(describe(older.error()).find("older") != std::string::npos);
+    const auto longer = sessions->open_session(2, with_bytes(guest::max_open), sink);
+    CHECK(longer.error().code == errc::bad_request);
+  });
+  m.agent->expect(frame_type::open);
+}
+
+TEST_CASE("commands with long arguments that wait for their guest are bounded") {
+  reactor loop;
+  fake_machine m(loop);
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
+  auto sink = std::make_shared<counting_sink>();
+  in_reactor(loop, [&] {
+    std::uint32_t next = 1;
+    auto begun = sessions->open_session(next, with_bytes(2'000'000), sink);
+    while (begun && next < 1000)
+      begun = sessions->open_session(++next, with_bytes(2'000'000), sink);
+    REQUIRE_FALSE(begun);
+    CHECK(begun.error().code == errc::busy);
+    CHECK(next > 16);
+    CHECK(next < 50);
   });
 }

@@ -171,8 +171,8 @@ TEST_CASE("a command that cannot be opened is told to the client") {
   m.agent->send(frame_type::failed, open.head.session,
                 guest::encode(guest::failed_body{frame_type::open, 11, "no processes left"}));
   CHECK(client.expect_end() == "no processes left");
-  auto large = command(std::string(guest::max_payload, 'x'));
-  CHECK(h.connect(h.server->offer_exec(m.link, large).token).expect_end().find("64 KiB") !=
+  auto large = command(std::string(guest::max_open, 'x'));
+  CHECK(h.connect(h.server->offer_exec(m.link, large).token).expect_end().find("too long") !=
         std::string::npos);
 }
 
@@ -326,4 +326,23 @@ TEST_CASE("a guest that does not read its input stops the client, not the daemon
   CHECK(m.agent->expect(frame_type::data).payload.size() == full.size()); // flows on when it reads
   for (int i = 0; i < 7; ++i)
     m.agent->expect(frame_type::data);
+}
+
+TEST_CASE("commands that no client fetches hold no more than their share of memory") {
+  stream_limits limits;
+  limits.token_bytes = 1'000'000;
+  house h(limits);
+  fake_machine m(h.loop);
+  m.agent->hello();
+  const auto large = command(std::string(400'000, 'x'));
+  const auto first = h.server->offer_exec(m.link, large).token;
+  const auto second = h.server->offer_exec(m.link, large).token;
+  const auto third = h.server->offer_exec(m.link, large).token;
+  CHECK(h.connect(first).expect_end().find("token") != std::string::npos);
+  auto client = h.connect(second);
+  CHECK(m.agent->expect(frame_type::part).head.offset == 0);
+  // What was fetched makes room.
+  h.server->offer_exec(m.link, large);
+  h.server->offer_exec(m.link, command("true"));
+  CHECK(h.connect(third).expect_end().find("no room") == std::string::npos);
 }

@@ -38,8 +38,7 @@ tl::unexpected<failure> out_of_order(const char* why) {
   return fail(errc::bad_version, "cannot read the stream", why, "see `banger daemon logs`");
 }
 
-// One of the two ways out: what came in, where it goes, what was acknowledged.
-struct drain {
+struct drain { // one of the two ways out
   explicit drain(int fd) : to(fd) {}
 
   outlet to;
@@ -170,6 +169,8 @@ expected<void> exec_stream::handle(const std::array<pollfd, slots>& ready) {
   if (wants_terminal() && !terminal_->raw.holds())
     if (auto ok = take_up_terminal(); !ok)
       return ok;
+  if (wants_input())
+    in_.go_on(link_);
   if (terminal_ != nullptr && !leaving_ && drains_[0].to.hung_up())
     leave({ending::gave_up, SIGHUP});
   acknowledge();

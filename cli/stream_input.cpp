@@ -17,6 +17,15 @@ namespace {
 // ahead to the next.
 constexpr std::chrono::milliseconds typed_ahead{500};
 
+// More than anybody types. Beyond it the terminal is not read until the guest takes some.
+constexpr std::size_t most_ahead = std::size_t{16} * 1024 * 1024;
+
+// Less than this on its way is nothing that a key would have to overtake.
+constexpr std::uint64_t least_backlog = 1024;
+
+// Ctrl-C, Ctrl-Z, Ctrl-\, as terminals have them unless they were changed. The last one counts.
+constexpr std::string_view signal_keys = "\x03\x1a\x1c";
+
 tl::unexpected<failure> not_sent(const char* what) {
   return fail(errc::bad_version, "cannot read the stream", what, "see `banger daemon logs`");
 }
@@ -41,7 +50,9 @@ std::optional<stream_input::clock::time_point> stream_input::wake_at() const {
 }
 
 int stream_input::poll_fd(const frame_link& link) const {
-  const bool waits = ended_ || wake_at() || (one_by_one() && read_ < sent_);
+  const bool waits = ended_ || ending_ || wake_at() || (one_by_one() && read_ < sent_);
+  if (terminal_ != nullptr)
+    return !waits && ahead_.size() < most_ahead ? from_.fd() : -1;
   return !waits && link.has_room() && credit() > 0 ? from_.fd() : -1;
 }
 
@@ -51,15 +62,12 @@ bool stream_input::one_by_one() const {
          (from_.can_look() || from_.is_terminal());
 }
 
-// An escape character that was held back comes on top of what is read.
-std::uint64_t stream_input::credit() const {
-  const auto free = guest::window - (sent_ - acked_);
-  return terminal_ != nullptr && free > 0 ? free - 1 : free;
-}
+std::uint64_t stream_input::credit() const { return guest::window - (sent_ - acked_); }
 
 expected<void> stream_input::read(frame_link& link, const std::function<void(escape_act)>& wanted) {
   std::array<char, guest::max_payload> buffer;
-  const auto room = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), credit()));
+  const auto most = terminal_ != nullptr ? buffer.size() : credit();
+  const auto room = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), most));
   const bool looks = one_by_one() && from_.can_look();
   const auto n = looks ? from_.look(room) : from_.read(room);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -73,7 +81,8 @@ expected<void> stream_input::read(frame_link& link, const std::function<void(esc
     return fail_errno("cannot read standard input", errno);
   if (n <= 0) {
     hung_up_ = terminal_ != nullptr;
-    end(link);
+    ending_ = true;
+    go_on(link);
   } else if (const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
              terminal_ != nullptr) {
     take_typed(bytes, link, wanted);
@@ -92,11 +101,40 @@ void stream_input::take_typed(std::string_view typed, frame_link& link,
   while (!typed.empty()) {
     std::string to_guest;
     const auto act = terminal_->escapes.feed(typed, to_guest);
-    if (!to_guest.empty())
-      send(to_guest, link);
+    put_typed(to_guest, link);
     if (act != escape_act::none)
       wanted(act);
   }
+}
+
+void stream_input::put_typed(std::string_view bytes, frame_link& link) {
+  press_keys(bytes, link);
+  ahead_.append(bytes);
+  go_on(link);
+}
+
+void stream_input::go_on(frame_link& link) {
+  std::size_t at = 0;
+  while (at < ahead_.size() && credit() > 0 && link.has_room()) {
+    const auto most = std::min<std::uint64_t>(guest::max_payload, credit());
+    const auto piece = std::string_view(ahead_).substr(at, most);
+    send(piece, link);
+    at += piece.size();
+  }
+  ahead_.erase(0, at);
+  if (ending_ && !ended_ && ahead_.empty())
+    end(link);
+}
+
+// A key that may be a signal must not wait for a command to read what was typed before it. It is
+// told apart, and goes its way as a byte as well, for a guest that takes it for one.
+void stream_input::press_keys(std::string_view bytes, frame_link& link) const {
+  const auto waiting = sent_ - acked_ + ahead_.size();
+  if (!known_ || waiting + bytes.size() < least_backlog)
+    return;
+  for (const char key : signal_keys)
+    if (const auto at = bytes.rfind(key); at != std::string_view::npos)
+      link.send(frame_at(frame_type::urgent, sent_ + ahead_.size() + at), {&key, 1});
 }
 
 void stream_input::send(std::string_view bytes, frame_link& link) {
@@ -118,13 +156,16 @@ expected<void> stream_input::take_ack(std::uint64_t offset, frame_link& link) {
     return not_sent("it acknowledges what was not sent");
   kept_.erase(0, offset - acked_);
   acked_ = offset;
-  if (std::exchange(known_, true))
+  if (std::exchange(known_, true)) {
+    go_on(link);
     return {};
+  }
   for (std::size_t at = 0; at < kept_.size(); at += guest::max_payload)
     link.send(frame_at(frame_type::data, acked_ + at),
               std::string_view(kept_).substr(at, guest::max_payload));
   if (ended_)
     link.send(frame_at(frame_type::eof, sent_), {});
+  go_on(link);
   return {};
 }
 

@@ -28,8 +28,11 @@ public:
   void begin();
   /// When the answer of `poll_fd` changes by itself.
   std::optional<clock::time_point> wake_at() const;
-  /// What to poll for; -1: nothing may be read now.
+  /// What to poll for; -1: nothing may be read now. A terminal is read ahead of what the guest
+  /// takes, so that what is meant for us is seen.
   int poll_fd(const frame_link& link) const;
+  /// Sends what was read ahead, as far as the guest takes it.
+  void go_on(frame_link& link);
   /// `wanted` hears what is meant for us. `operation_failed`.
   expected<void> read(frame_link& link, const std::function<void(escape_act)>& wanted);
   /// `bad_version`: it acknowledges what was not sent.
@@ -48,17 +51,20 @@ private:
   bool one_by_one() const;
   void take_typed(std::string_view typed, frame_link& link,
                   const std::function<void(escape_act)>& wanted);
+  void put_typed(std::string_view bytes, frame_link& link);
+  void press_keys(std::string_view bytes, frame_link& link) const;
   void send(std::string_view bytes, frame_link& link);
   void end(frame_link& link);
 
   input_source from_;
   bool keep_;
   terminal_session* terminal_;
-  std::string kept_; ///< sent and not acknowledged
+  std::string kept_;  ///< sent and not acknowledged
+  std::string ahead_; ///< typed and not sent
   std::uint64_t sent_ = 0, acked_ = 0;
   std::uint64_t read_ = 0, removed_ = 0; ///< by the command, as the guest says; from a source
   std::optional<clock::time_point> not_before_;
-  bool known_ = true, ended_ = false, hung_up_ = false;
+  bool known_ = true, ending_ = false, ended_ = false, hung_up_ = false;
   bool counted_ = false; ///< the guest says what is read
 };
 

@@ -264,3 +264,52 @@ TEST_CASE("what is no terminal cannot be raw, and has the usual size") {
   CHECK(window_of(at.program.get()).rows == 24);
   CHECK(window_of(at.program.get()).cols == 132);
 }
+
+TEST_CASE("keys are looked at while the guest takes none, and nothing that was typed is lost") {
+  sitting s;
+  const std::string line = std::string(63, 'p') + "\n";
+  std::string typed, got;
+  while (typed.size() < 700'000)
+    typed += line;
+  std::optional<guest::header> urgent;
+  const auto end = s.run([&](server_end& peer) {
+    peer.opened();
+    next_size(peer);
+    std::thread user([&] {
+      for (std::size_t at = 0; at < typed.size();)
+        if (const auto n = ::write(s.at.user.get(), typed.data() + at, typed.size() - at); n > 0)
+          at += static_cast<std::size_t>(n);
+      s.at.type("\x03");
+    });
+    user.join();
+    // The window is full, and the key comes all the same.
+    for (;;) {
+      const auto frame = peer.next();
+      if (!frame)
+        return;
+      if (frame->head.type == frame_type::data)
+        got += frame->payload;
+      if (frame->head.type == frame_type::urgent) {
+        CHECK(frame->payload == "\x03");
+        urgent = frame->head;
+        break;
+      }
+    }
+    CHECK(got.size() <= guest::window);
+    while (got.size() <= typed.size()) {
+      peer.ack(got.size());
+      const auto frame = peer.next(frame_type::data);
+      if (!frame)
+        return;
+      got += frame->payload;
+    }
+    s.at.type("\r~.");
+    peer.next(frame_type::signal);
+    peer.exited(guest::exit_kind::signalled, SIGHUP);
+  });
+  REQUIRE(end);
+  CHECK(end->how == ending::left);
+  REQUIRE(urgent);
+  CHECK(urgent->offset == typed.size());
+  CHECK(got == typed + "\x03");
+}

@@ -3,7 +3,9 @@
 
 #include "guest/boot.hpp"
 #include "guest/channel.hpp"
-r#include "guest/session.hpp"
+#include "guest/order_parts.hpp"
+#include "guest/power.hpp"
+#include "guest/session.hpp"
 #include "guest/setup.hpp"
 #include "guest/succession.hpp"
 #include "guest/wall_clock.hpp"

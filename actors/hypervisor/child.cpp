@@ -2,16 +2,19 @@
 #include "actors/hypervisor/confinement.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace banger::hypervisor {
@@ -167,17 +170,46 @@ bool drop_privileges() {
   give_up(plan, stage::exec);
 }
 
+// Only a parent hears how a process ended. This one has nothing of the daemon's but the line that
+// it tells it on, and goes with that: the hypervisor outlives its daemon, and needs no company
+// then.
+[[noreturn]] void wait_for(const child_plan& plan, pid_t hypervisor) {
+  ::prctl(PR_SET_NAME, "banger-ending", 0, 0, 0);
+  ::setsid();
+  std::array<pollfd, 2> ready{};
+  int process = static_cast<int>(::syscall(SYS_pidfd_open, hypervisor, 0U));
+  int line = plan.ending;
+  if (process < 0 || !move_up(process) || !move_up(line) || ::dup2(line, 0) < 0 ||
+      ::dup2(process, 1) < 0 || ::syscall(SYS_close_range, 2U, all_numbers, 0) != 0)
+    ::_exit(127);
+  ready[0] = {0, POLLIN, 0};
+  ready[1] = {1, POLLIN, 0};
+  while (::poll(ready.data(), ready.size(), -1) < 0 && errno == EINTR) {
+  }
+  int status = 0;
+  if (ready[0].revents == 0 && ::waitpid(hypervisor, &status, 0) == hypervisor)
+    (void)::send(0, &status, sizeof status, MSG_NOSIGNAL);
+  ::_exit(0);
+}
+
 } // namespace
 
 void run_child(child_plan& plan) {
   reset_signals();
   // Twice: the hypervisor is adopted by init, for this daemon as for every later one.
-  const pid_t grandchild = ::_Fork();
-  if (grandchild == 0)
-    become_hypervisor(plan);
-  if (grandchild < 0)
+  const pid_t waiting = ::_Fork();
+  if (waiting < 0)
     say(plan, stage::fork, errno);
-  ::_exit(0);
+  if (waiting != 0)
+    ::_exit(0);
+  const pid_t hypervisor = ::_Fork();
+  if (hypervisor == 0)
+    become_hypervisor(plan);
+  if (hypervisor < 0) {
+    say(plan, stage::fork, errno);
+    ::_exit(0);
+  }
+  wait_for(plan, hypervisor);
 }
 
 } // namespace banger::hypervisor

@@ -41,6 +41,7 @@ struct child_plan {
   std::size_t descriptor_count = 0;
   int null = -1, log = -1;
   int talk = -1;    ///< SEQPACKET: reports go out, one byte comes in
+  int ending = -1;  ///< the wait status goes out when the hypervisor has ended
   int ruleset = -1; ///< -1: no Landlock
   bool own_network = false;
   bool change_user = false;
@@ -50,7 +51,8 @@ struct child_plan {
   std::size_t group_count = 0;
 };
 
-/// In the child of a fork: starts the hypervisor as a grandchild and leaves. Async-signal-safe.
+/// In the child of a fork: starts the hypervisor, adopted by init like the small process that waits
+/// for it, and leaves. Async-signal-safe.
 [[noreturn]] void run_child(child_plan& plan);
 
 } // namespace banger::hypervisor

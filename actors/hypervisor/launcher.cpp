@@ -59,7 +59,7 @@ struct preparation {
   std::vector<const char*> argv;
   std::vector<child_descriptor> descriptors;
   unique_fd null, log, ruleset;
-  conversation talk;
+  conversation talk, ending;
   run_as user;
   child_plan child;
 };
@@ -82,6 +82,8 @@ expected<void> prepare(preparation& p, const launch_plan& plan, int abi) {
   auto ok = take(p.log, open_log(plan.log));
   if (ok)
     ok = take(p.talk, open_conversation());
+  if (ok)
+    ok = take(p.ending, open_conversation());
   if (ok && abi > 0)
     ok = take(p.ruleset, make_ruleset(abi, file_rules(plan)));
   p.user = choose_user(plan);
@@ -97,6 +99,7 @@ void fill_child(preparation& p, const launch_plan& plan) {
   c.null = p.null.get();
   c.log = p.log.get();
   c.talk = p.talk.childs.get();
+  c.ending = p.ending.childs.get();
   c.ruleset = p.ruleset.get();
   c.own_network = !plan.connects;
   c.change_user = p.user.change;
@@ -119,6 +122,7 @@ expected<void> fork_child(preparation& p) {
   if (between < 0)
     return fail_errno("cannot start the hypervisor", error);
   p.talk.childs.reset();
+  p.ending.childs.reset();
   while (::waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
   }
   return {};
@@ -188,6 +192,7 @@ private:
     child_report refused;
     if (read_report(p.talk.ours.get(), refused))
       return start_failed(plan, refused);
+    machine.ending = std::move(p.ending.ours);
     machine.qmp = std::move(planned.qmp);
     machine.agent = std::move(planned.agent);
     machine.console = std::move(planned.console);

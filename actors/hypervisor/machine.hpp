@@ -96,6 +96,7 @@ struct running_machine {
   unique_fd pidfd;
   unique_fd qmp, agent, console; ///< connected, non-blocking stream sockets
   std::string confinement;       ///< for people: "landlock ABI 7, seccomp, own network namespace"
+  unique_fd ending;              ///< of a machine that we launched: for `read_ending`
 };
 
 class driver {
@@ -137,6 +138,10 @@ expected<process_id> recorded_process(const std::filesystem::path& folder);
 
 /// The end of what the hypervisor said on its own (its log in `folder`), at most `lines` lines.
 std::string last_words(const std::filesystem::path& folder, std::size_t lines = 5);
+
+/// How the process ended, from `running_machine::ending` once that is readable: "exit status 3",
+/// "signal 9 (Killed)". Empty: not known.
+std::string read_ending(int fd);
 
 /// Evidence without touching anything: does this very process live? A zombie does not.
 bool alive(const process_id& process);

@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <deque>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
 #include <sstream>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace banger::hypervisor {
@@ -20,6 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::streamoff log_tail_bytes = std::streamoff{16} * 1024;
+constexpr std::size_t longest_line = 400;
 constexpr off_t log_bound = off_t{1024} * 1024;
 
 struct stat_line {
@@ -165,7 +169,10 @@ expected<void> write_record(const fs::path& file, const process_record& record) 
 }
 
 expected<process_record> read_record(const fs::path& file) {
+  errno = 0;
   std::ifstream in(file);
+  if (!in && errno != 0 && errno != ENOENT && errno != ENOTDIR)
+    return fail_errno("cannot read " + file.string(), errno);
   if (!in)
     return fail(errc::not_found, "no process is recorded in " + file.string());
   process_record record;
@@ -223,6 +230,18 @@ expected<running_machine> adopt(const fs::path& folder, const process_id& proces
   return machine;
 }
 
+std::string read_ending(int fd) {
+  int status = 0;
+  if (::recv(fd, &status, sizeof status, MSG_DONTWAIT) != static_cast<ssize_t>(sizeof status))
+    return {};
+  if (!WIFSIGNALED(status))
+    return "exit status " + std::to_string(WEXITSTATUS(status));
+  const int number = WTERMSIG(status);
+  const char* words = ::sigdescr_np(number);
+  return "signal " + std::to_string(number) +
+         (words != nullptr ? " (" + std::string(words) + ")" : "");
+}
+
 std::string last_words(const fs::path& folder, std::size_t lines) {
   std::ifstream file(folder / log_file, std::ios::binary | std::ios::ate);
   if (!file)
@@ -234,7 +253,7 @@ std::string last_words(const fs::path& folder, std::size_t lines) {
   while (std::getline(file, line)) {
     if (line.find("info: QEMU waiting for connection") != std::string::npos)
       continue; // it always says so, and finds us waiting
-    last.push_back(line);
+    last.push_back(line.substr(0, longest_line));
     if (last.size() > lines)
       last.pop_front();
   }

@@ -83,6 +83,7 @@ public:
   }
   void send(const guest::header& h, std::string_view payload) override { agent_->send(h, payload); }
   bool congested() const override { return agent_->congested(); }
+  std::uint32_t protocol() const override { return agent_->protocol(); }
   void close_session(std::uint32_t session) override { agent_->close_session(session); }
   std::size_t queued_bytes() const override { return agent_->queued_bytes(); }
 
@@ -110,6 +111,8 @@ private:
   void console_grew();
   void on_agent_lost(bool garbage, const std::string& why);
   void on_exit();
+  void hear_ending();
+  void finish_exit();
   void let_go(const std::string& why, bool cut = false);
 
   reactor& loop_;
@@ -123,6 +126,8 @@ private:
   reactor::timer_id console_timer_ = 0;
   reactor::timer_id lost_timer_ = 0;
   reactor::timer_id qmp_timer_ = 0;
+  reactor::timer_id ending_timer_ = 0;
+  std::string how_ended_;
   reactor::clock::time_point console_told_{};
   std::string disk_error_;         ///< the last that a disk met with
   ending ending_ = ending::unsaid; ///< by the hypervisor's last words
@@ -313,7 +318,24 @@ void link::on_agent_lost(bool garbage, const std::string& why) {
   lost_timer_ = loop_.at(reactor::clock::now() + exit_grace, lost);
 }
 
+// How it ended comes from the process that waits for it, a moment later.
 void link::on_exit() {
+  if (!machine_.ending)
+    return finish_exit();
+  loop_.watch(machine_.ending.get(), EPOLLIN, [me = self()](std::uint32_t) { me->hear_ending(); });
+  loop_.unwatch(machine_.pidfd.get());
+  ending_timer_ = loop_.at(reactor::clock::now() + exit_grace, [me = self()] {
+    me->ending_timer_ = 0;
+    me->hear_ending();
+  });
+}
+
+void link::hear_ending() {
+  how_ended_ = hypervisor::read_ending(machine_.ending.get());
+  finish_exit();
+}
+
+void link::finish_exit() {
   agent_->drain();
   if (machine_.qmp)
     on_qmp();
@@ -326,7 +348,7 @@ void link::on_exit() {
   const auto how = ending_;
   let_go("the machine ended");
   if (listener)
-    listener(event::exited{std::move(last), how});
+    listener(event::exited{std::move(last), how, how_ended_});
 }
 
 void link::let_go(const std::string& why, bool cut) {
@@ -339,7 +361,8 @@ void link::let_go(const std::string& why, bool cut) {
   loop_.cancel(std::exchange(console_timer_, 0));
   loop_.cancel(std::exchange(lost_timer_, 0));
   loop_.cancel(std::exchange(qmp_timer_, 0));
-  for (auto* fd : {&machine_.pidfd, &machine_.qmp, &machine_.console}) {
+  loop_.cancel(std::exchange(ending_timer_, 0));
+  for (auto* fd : {&machine_.pidfd, &machine_.qmp, &machine_.console, &machine_.ending}) {
     loop_.unwatch(fd->get());
     fd->reset();
   }

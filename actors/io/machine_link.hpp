@@ -56,7 +56,8 @@ struct resumed {}; ///< it goes on
 struct exited {
   std::string last_lines;
   ending how = ending::unsaid;
-}; ///< the VMM process ended; tail of the console (≤ 60 lines)
+  std::string status; ///< "exit status 3", "signal 9 (Killed)"; empty: not known
+};                    ///< the VMM process ended; tail of the console (≤ 60 lines)
 } // namespace event
 
 using link_event =

@@ -8,6 +8,7 @@
 #include "actors/vm/rules.hpp"
 #include "messages/guest/protocol.hpp"
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 
@@ -21,8 +22,9 @@ struct host {
   storage::root_disk_kind root_disk = storage::root_disk_kind::overlay;
   /// Lines of authorized_keys for every guest. Blocks: it may make a key. Empty: none.
   std::function<expected<std::vector<std::string>>()> authorized_keys;
-  double time_scale = 1;        ///< stretches the deadlines, for slow hosts
-  std::vector<std::string> dns; ///< name servers of guests with --nat; empty: the driver's
+  double time_scale = 1;               ///< stretches the deadlines, for slow hosts
+  std::chrono::seconds boot_wait{300}; ///< for an image's init, where a request waits for it
+  std::vector<std::string> dns;        ///< name servers of guests with --nat; empty: the driver's
   /// Those of this host as it is now, for guests on the bridge without others. Reads small files.
   std::function<std::vector<std::string>()> name_servers;
   bool bridged = false;        ///< VMs that start become ports of a bridge of the host

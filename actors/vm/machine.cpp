@@ -242,6 +242,7 @@ void machine_state::await_flush() {
 void machine_state::launch() {
   drop_link();
   stopping_ = false;
+  how_ended_.clear();
   in_pool(
       [b = build_, capabilities = room_->capabilities]() -> expected<hypervisor::running_machine> {
         // What a stop that failed has left behind.

@@ -18,8 +18,6 @@ constexpr auto button_budget = 10s, quit_budget = 3s;
 constexpr auto adopt_patience = 700ms, adopt_pause = 50ms, hang_pause = 5000ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s, return_budget = 5s;
-constexpr auto ended_unasked = "the hypervisor ended unexpectedly";
-constexpr auto rebooted_early = "the guest rebooted while it was being started";
 
 std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
   return milliseconds(
@@ -32,7 +30,7 @@ void machine_state::greet() {
   if (hello_)
     return finish({});
   if (!link_)
-    return finish_with_evidence(errc::operation_failed, ended_unasked);
+    return finish_ended();
   await(waiting::hello, boot_quiet, at_most_);
 }
 
@@ -48,9 +46,9 @@ void machine_state::configure() {
 
 void machine_state::await_boot() {
   if (!link_)
-    return finish_with_evidence(errc::operation_failed, ended_unasked);
+    return finish_ended();
   link_->await_boot();
-  await(waiting::booted, at_most_, at_most_);
+  await(waiting::booted, room_->site.boot_wait, room_->site.boot_wait);
 }
 
 void machine_state::shut_down() {
@@ -236,9 +234,11 @@ void machine_state::out_of_time() {
   const auto seconds =
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(quiet_).count());
   if (waits_for_ == waiting::booted)
-    return finish(fail(errc::timed_out, "the image's init is not done after " + seconds + " s", {},
-                       "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
-                           " -- systemctl list-jobs` tells what it waits for"));
+    return finish_with_evidence(
+        errc::timed_out, "the image's init is not done after " + seconds + " s",
+        "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
+            " -- systemctl list-jobs` tells what it waits for; boot_wait in config.toml allows "
+            "more");
   if (waits_for_ == waiting::flushed)
     return finish(fail(errc::timed_out,
                        "the host's disk did not take the VM's files within " + seconds + " s", {},
@@ -324,46 +324,6 @@ void machine_state::heard_booted(const std::string& state) {
               "its init says that the system is " + state,
               "the VM runs all the same: `banger vm exec " + build_->vm.name.str() +
                   " -- journalctl -b -p err` tells more"));
-}
-
-void machine_state::heard_end(const io::event::exited& end) {
-  drop_link();
-  answer_opens();
-  const auto waited_for = waits_for_;
-  // Both are of a machine that is to end.
-  if (waited_for == waiting::exit || waited_for == waiting::takeover)
-    return finish({});
-  const auto verdict = judge_end(end.how, stopping_, end.last_lines);
-  const bool reboots = verdict.is == end_of_machine::kind::reboot;
-  if (waited_for != waiting::nothing)
-    finish_with_evidence(errc::operation_failed, reboots               ? rebooted_early
-                                                 : verdict.why.empty() ? ended_unasked
-                                                                       : verdict.why);
-  // The end of a start is told by its step; that of a VM which is running already, by itself.
-  if (waited_for != waiting::nothing && waited_for != waiting::booted)
-    return;
-  leave_network();
-  actor::tell(self_, owner_, machine_ended{verdict.why, verdict.evidence, reboots});
-}
-
-// What the hypervisor said of itself, else what its guest said last.
-void machine_state::finish_with_evidence(errc code, const std::string& what) {
-  waits_for_ = waiting::nothing;
-  ++turn_;
-  if (paused_)
-    return finish(
-        fail(code, what, "the VM is paused: " + describe_pause(*paused_, room_->site.vms)));
-  in_pool(
-      [folder = build_->folder()]() -> std::string {
-        if (auto words = hypervisor::last_words(folder); !words.empty())
-          return words;
-        const auto console = io::console_log::open(folder / "console.log");
-        const auto lines = console ? console->tail(5) : std::string{};
-        return lines.empty() ? "its console is empty" : "last console lines:\n" + lines;
-      },
-      [this, code, what](const std::string& why) {
-        finish(fail(code, what, why, "`banger vm logs` shows the console of a VM that was kept"));
-      });
 }
 
 void machine_state::pass_on(const image::note& news) { actor::tell(self_, owner_, news); }

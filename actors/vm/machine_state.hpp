@@ -12,6 +12,10 @@
 
 namespace banger::vm {
 
+inline constexpr const char* ended_unasked = "the hypervisor ended unexpectedly";
+inline constexpr const char* kept_console =
+    "`banger vm logs` shows the console of a VM that was kept";
+
 class machine_state : public actor::state_base {
 public:
   static inline const char* name = "machine";
@@ -122,7 +126,9 @@ private:
   void unpause();
   void look_for_room();
   void resume_if(bool room);
-  void finish_with_evidence(errc code, const std::string& what);
+  void finish_with_evidence(errc code, const std::string& what,
+                            const std::string& remedy = std::string(kept_console));
+  void finish_ended(const std::string& what = std::string(ended_unasked));
   const host_step* find_host_step(const std::string& step) const;
   milliseconds scaled(milliseconds t) const;
 
@@ -160,6 +166,7 @@ private:
   std::uint64_t link_number_ = 0; ///< events of earlier links are dropped
   std::optional<guest::hello_body> hello_;
   int signal_ = 0;                   ///< of a kill; 0: SIGKILL
+  std::string how_ended_;            ///< the last hypervisor; for people, empty: not known
   std::chrono::seconds at_most_{60}; ///< for the step that runs, before it is scaled
   bool stopping_ = false;            ///< the guest said that it goes down
   bool in_use_ = false;              ///< clients have commands in the guest

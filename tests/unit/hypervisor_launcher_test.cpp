@@ -372,3 +372,22 @@ TEST_CASE("a folder always gives the same user, out of the range that is ours") 
   CHECK(vm_uid("/a/b") >= first_vm_uid);
   CHECK(vm_uid("/a/b") - first_vm_uid < vm_uid_count);
 }
+
+TEST_CASE("how a process ended is told, without being its parent") {
+  const scratch_folder folder;
+  const auto ending_of = [&](std::vector<std::string> argv) {
+    auto machine = open_launcher()->launch(program(folder, std::move(argv)));
+    REQUIRE(machine);
+    REQUIRE(becomes_readable(machine->ending.get()));
+    return read_ending(machine->ending.get());
+  };
+  CHECK(ending_of({"sh", "-c", "exit 3"}) == "exit status 3");
+  CHECK(ending_of({"sh", "-c", "kill -SEGV $$"}) == "signal 11 (Segmentation fault)");
+  auto machine = open_launcher()->launch(program(folder, {"sleep", "60"}));
+  REQUIRE(machine);
+  CHECK(read_ending(machine->ending.get()).empty());
+  // Whoever does not want to hear it any more lets the process live.
+  machine->ending.reset();
+  CHECK(alive(machine->process));
+  CHECK(kill_and_wait(machine->process, 5000));
+}

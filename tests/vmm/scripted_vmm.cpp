@@ -78,8 +78,10 @@ public:
   }
 
   int run() {
-    if (how_ == behaviour::dies_at_once)
-      return 1;
+    if (how_ == behaviour::dies_at_once) {
+      std::fputs("scripted machine:\n\x1b[31mno such accelerator\n", stderr);
+      return 3;
+    }
     for (;;) {
       pollfd ready[] = {
           {qmp_.fd(), POLLIN, 0}, {agent_.fd(), POLLIN, 0}, {console_.fd(), POLLIN, 0}};

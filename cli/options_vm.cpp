@@ -19,8 +19,8 @@ struct wait_word {
 
   void offer(page& verb) {
     verb.choice("--wait", text, {"agent", "boot", "none"},
-                "until commands can run (agent, the default), the image's init is done, or not "
-                "at all");
+                "until commands can run (agent, the default), the image's init is done (at most "
+                "boot_wait of config.toml, 5m), or not at all");
   }
   bool booted() const { return text == "boot"; }
   bool any() const { return text != "none"; }

@@ -119,6 +119,8 @@ expected<back_ends> find_back_ends(const folders& where, const options& o,
   found.site.root_disk = disk->kind;
   found.site.authorized_keys = std::move(*key);
   found.site.time_scale = o.time_scale;
+  if (settings.boot_wait)
+    found.site.boot_wait = std::chrono::duration_cast<std::chrono::seconds>(*settings.boot_wait);
   if (settings.default_dns)
     found.site.dns = {*settings.default_dns};
   found.root_disk = std::string(storage::to_string(disk->kind));

@@ -19,6 +19,7 @@ namespace banger::config {
 inline constexpr const char* builtin_image = "debian-bookworm";
 /// How long a daemon that was started on demand stays without VMs and clients.
 inline constexpr std::chrono::seconds builtin_idle_exit{900};
+inline constexpr std::chrono::seconds builtin_boot_wait{300};
 
 /// Sizes of VMs; what is empty is decided from the host.
 struct vm_defaults {
@@ -41,7 +42,7 @@ struct settings {
   std::filesystem::path file; ///< that was read; empty: there is none
   std::optional<std::string> log_level, default_image_name, default_dns, root_disk;
   std::optional<std::filesystem::path> ssh_key_path, kernel_package, qemu_bin;
-  std::optional<std::chrono::milliseconds> idle_exit, auto_stop_stale_after;
+  std::optional<std::chrono::milliseconds> idle_exit, auto_stop_stale_after, boot_wait;
   config::vm_defaults vm_defaults;
   network_settings network;
 };

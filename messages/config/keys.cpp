@@ -18,6 +18,8 @@ const std::vector<key>& keys() {
        "BANGER_IDLE_EXIT"},
       {"", "auto_stop_stale_after", "duration", "0",
        "a VM that nobody ran a command in for so long is stopped; 0: never", "\"24h\"", ""},
+      {"", "boot_wait", "duration", "5m",
+       "--wait boot waits so long for the image's init, then fails; the VM runs on", "\"15m\"", ""},
       {"", "root_disk", "auto|reflink|qcow2|overlay", "auto", "how VMs share the file of an image",
        "\"qcow2\"", "BANGER_ROOT_DISK"},
       {"", "kernel_package", "path", "fetched by apt",
@@ -115,6 +117,8 @@ std::optional<std::string> value_of(const settings& s, std::string_view full_nam
     return text(s.idle_exit);
   if (full_name == "auto_stop_stale_after")
     return text(s.auto_stop_stale_after);
+  if (full_name == "boot_wait")
+    return text(s.boot_wait);
   if (full_name == "root_disk")
     return s.root_disk;
   if (full_name == "kernel_package")

@@ -131,6 +131,15 @@ verdict read_duration(const toml::node& node, std::optional<std::chrono::millise
   return {};
 }
 
+// Of what must end: a day is as good as for ever.
+verdict read_wait(const toml::node& node, std::optional<std::chrono::milliseconds>& into) {
+  if (auto ok = read_duration(node, into); !ok)
+    return ok;
+  if (*into < std::chrono::seconds(1) || *into > std::chrono::hours(24))
+    return wrong("it is out of range: 1s to 24h");
+  return {};
+}
+
 // 0 is as good as nothing: the next layer decides.
 verdict read_number(const toml::node& node, std::int64_t least, std::int64_t most,
                     std::optional<std::int64_t>& into) {
@@ -176,6 +185,8 @@ verdict read_value(const key& k, const toml::node& node, const fs::path& home, s
     return read_duration(node, s.idle_exit);
   if (k.name == "auto_stop_stale_after")
     return read_duration(node, s.auto_stop_stale_after);
+  if (k.name == "boot_wait")
+    return read_wait(node, s.boot_wait);
   if (k.name == "root_disk")
     return read_choice(node, k.type, s.root_disk);
   if (k.name == "kernel_package")

@@ -60,6 +60,7 @@ default_image_name = "tiny"
 default_dns = "9.9.9.9"
 idle_exit = "1h30m"
 auto_stop_stale_after = "24h"
+boot_wait = "15m"
 root_disk = "qcow2"
 kernel_package = "/srv/kernel.deb"
 qemu_bin = "/opt/qemu"
@@ -83,6 +84,7 @@ dns_port = 5300
   CHECK(s->default_dns == "9.9.9.9");
   CHECK(s->idle_exit == 90min);
   CHECK(s->auto_stop_stale_after == 24h);
+  CHECK(s->boot_wait == 15min);
   CHECK(s->root_disk == "qcow2");
   CHECK(s->kernel_package == "/srv/kernel.deb");
   CHECK(s->qemu_bin == "/opt/qemu");
@@ -175,6 +177,9 @@ TEST_CASE("a value outside its rules is refused") {
   CHECK_THAT(refused("default_dns = \"1.1.1.1\\n\""), Catch::Contains("is no IPv4 address"));
   CHECK_THAT(refused("default_image_name = \"../x\""), Catch::Contains("invalid image name"));
   CHECK_THAT(refused("idle_exit = \"8X\""), Catch::Contains("unknown unit 'X'"));
+  for (const auto* text : {"0", "25h"})
+    CHECK_THAT(refused("boot_wait = \"" + std::string(text) + "\""),
+               Catch::Contains("out of range: 1s to 24h"));
   CHECK_THAT(refused("idle_exit = \"1ms\""), Catch::Contains("whole number of seconds"));
   CHECK_THAT(refused("[vm_defaults]\ndisk_size = \"8X\""), Catch::Contains("unknown unit 'X'"));
   CHECK_THAT(refused("[vm_defaults]\ndisk_size = \"1K\""), Catch::Contains("the smallest is"));

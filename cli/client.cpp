@@ -2,6 +2,7 @@
 
 #include "cli/mailbox.hpp"
 #include "cli/signals.hpp"
+#include "cli/waiting.hpp"
 #include "messages/actor/help.hpp"
 #include "messages/base/version.hpp"
 #include "messages/client.hpp"
@@ -32,7 +33,7 @@ namespace {
 
 constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
-constexpr milliseconds cancel_deadline{2000};
+constexpr milliseconds cancel_deadline{5000};
 constexpr milliseconds halt_deadline{60000};     // operations end first
 constexpr milliseconds reprobe_deadline{600000}; // the daemon bounds the test guest's boot
 
@@ -64,7 +65,8 @@ struct client::impl {
   mailbox letters;
   std::unique_ptr<caf::actor_system> system = make_system(config);
   transport::session daemon;
-  unique_fd process; ///< of the daemon, if it is one of this machine
+  std::filesystem::path socket; ///< of the daemon
+  unique_fd process;            ///< of the daemon, if it is one of this machine
   caf::actor listener;
   std::deque<event> events;
   std::optional<failure> gone;
@@ -78,18 +80,19 @@ struct client::impl {
   template <class T, class To, class... Words>
   slot<T> send(milliseconds deadline, const To& to, Words... words);
   template <class T>
-  expected<T> receive(const slot<T>& got);
+  expected<T> receive(const slot<T>& got, bool at_once = true);
+  /// For what takes its time; `ask` is for what is answered at once.
   template <class T, class To, class... Words>
   expected<T> ask_within(milliseconds deadline, const To& to, Words... words) {
-    return receive<T>(send<T>(deadline, to, std::move(words)...));
+    return receive<T>(send<T>(deadline, to, std::move(words)...), false);
   }
   template <class T, class Atom>
   std::vector<expected<T>> ask_each(Atom what, const std::vector<std::string>& refs);
   template <class T, class To, class... Words>
   expected<T> ask(const To& to, Words... words) {
-    return ask_within<T>(answer_deadline, to, std::move(words)...);
+    return receive<T>(send<T>(answer_deadline, to, std::move(words)...));
   }
-  expected<void> wait_letter();
+  expected<void> wait_letter(bool at_once);
 };
 
 caf::actor client::impl::spawn_listener() {
@@ -115,11 +118,17 @@ void client::impl::hear(event what) {
   events.push_back(std::move(what));
 }
 
-expected<void> client::impl::wait_letter() {
-  pollfd ready{letters.fd(), POLLIN, 0};
-  while (!letters.open_letters())
-    if (::poll(&ready, 1, -1) < 0 && errno != EINTR)
-      return fail_errno("cannot wait for the daemon", errno);
+expected<void> client::impl::wait_letter(bool at_once) {
+  auto until = at_once ? wait_clock::now() + silence_of_daemon : for_ever;
+  while (!letters.open_letters()) {
+    const auto ready = await(letters.fd(), POLLIN, until);
+    if (!ready)
+      return tl::unexpected(ready.error());
+    if (!*ready) {
+      tell_silence(socket);
+      until = for_ever;
+    }
+  }
   return {};
 }
 
@@ -150,9 +159,9 @@ client::impl::slot<T> client::impl::send(milliseconds deadline, const To& to, Wo
 }
 
 template <class T>
-expected<T> client::impl::receive(const slot<T>& got) {
+expected<T> client::impl::receive(const slot<T>& got, bool at_once) {
   while (!*got && !gone)
-    if (auto ok = wait_letter(); !ok)
+    if (auto ok = wait_letter(at_once); !ok)
       return tl::unexpected(ok.error());
   if (!*got)
     return tl::unexpected(*gone);
@@ -172,7 +181,7 @@ std::vector<expected<T>> client::impl::ask_each(Atom what, const std::vector<std
   return got;
 }
 
-client::client() : impl_(std::make_unique<impl>()) {}
+client::client() : impl_(std::make_shared<impl>()) {}
 
 client::~client() {
   if (impl_->listener)
@@ -180,10 +189,15 @@ client::~client() {
 }
 
 expected<void> client::connect(const std::filesystem::path& socket) {
-  auto gateway = transport::connect(*impl_->system, socket, connect_deadline);
-  if (!gateway)
-    return tl::unexpected(gateway.error());
-  auto session = transport::greet(*impl_->system, *gateway, connect_deadline);
+  impl_->socket = socket;
+  auto session = in_thread<transport::session>(
+      [keep = impl_, socket]() -> expected<transport::session> {
+        auto gateway = transport::connect(*keep->system, socket, connect_deadline);
+        if (!gateway)
+          return tl::unexpected(gateway.error());
+        return transport::greet(*keep->system, *gateway, connect_deadline);
+      },
+      [socket] { tell_silence(socket); });
   if (!session)
     return tl::unexpected(session.error());
   if (impl_->listener)
@@ -209,19 +223,18 @@ expected<void> client::halt() {
 }
 
 expected<void> client::wait_gone(milliseconds deadline) {
-  const auto end = std::chrono::steady_clock::now() + deadline;
+  const auto end = wait_clock::now() + deadline;
   pollfd ready[2] = {{impl_->process.get(), POLLIN, 0}, {impl_->letters.fd(), POLLIN, 0}};
   for (;;) {
     const bool process_gone = !impl_->process || (ready[0].revents & POLLIN) != 0;
     if (process_gone && (impl_->gone || impl_->process))
       return {};
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0)
+    const auto came = await(ready, 2, end);
+    if (!came)
+      return tl::unexpected(came.error());
+    if (!*came)
       return fail(errc::timed_out, "the daemon has not ended in time",
                   "its operations may still be running", "try again, or see `banger daemon logs`");
-    if (::poll(ready, 2, static_cast<int>(left.count()) + 1) < 0 && errno != EINTR)
-      return fail_errno("cannot wait for the daemon", errno);
     impl_->letters.open_letters();
   }
 }
@@ -325,9 +338,10 @@ expected<bool> client::try_cancel(const std::string& op) {
 }
 
 // Whether it still ran is told by its `finished`.
-void client::cancel(const std::string& op) {
-  static_cast<void>(
-      impl_->ask_within<bool>(cancel_deadline, impl_->daemon.operations, cancel_atom::value, op));
+bool client::cancel(const std::string& op) {
+  const auto heard = impl_->receive<bool>(
+      impl_->send<bool>(cancel_deadline, impl_->daemon.operations, cancel_atom::value, op));
+  return heard || (heard.error().code != errc::timed_out && heard.error().code != errc::cancelled);
 }
 
 int client::events() const { return impl_->letters.fd(); }

@@ -1,7 +1,7 @@
 // Our side of the conversation with the daemon. Inside it is an actor that sends the requests and
 // hears progress and ends; to the main thread it looks like calls with a deadline, and a queue of
 // events with a descriptor to poll. When the daemon goes away, everything that is under way fails
-// at once. CAF stays behind this header.
+// at once; a signal ends every wait (`cancelled`, cli/waiting.hpp). CAF stays behind this header.
 #pragma once
 
 #include "messages/base/error.hpp"
@@ -73,9 +73,9 @@ public:
   expected<messages::operation_view> watch(const std::string& op);
   /// True if it still ran and can be cancelled; its `finished` still comes.
   expected<bool> try_cancel(const std::string& op);
-  /// The same for an operation of our own. Returns when the daemon has heard it, or after two
-  /// seconds.
-  void cancel(const std::string& op);
+  /// The same for an operation of our own. False: the daemon does not answer, for five seconds or
+  /// until another signal came.
+  bool cancel(const std::string& op);
 
   /// Readable when `next` has something to give.
   int events() const;
@@ -83,7 +83,7 @@ public:
 
 private:
   struct impl;
-  std::unique_ptr<impl> impl_;
+  std::shared_ptr<impl> impl_;
 };
 
 } // namespace banger::cli

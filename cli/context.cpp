@@ -2,6 +2,7 @@
 #include "cli/print.hpp"
 #include "cli/session.hpp"
 #include "cli/verbs.hpp"
+#include "cli/waiting.hpp"
 #include "messages/config/report.hpp"
 
 #include <cerrno>
@@ -16,10 +17,7 @@ namespace banger::cli {
 namespace {
 
 // Somebody who shares the descriptor with us has made it non-blocking.
-void await_room(int fd) {
-  pollfd ready{fd, POLLOUT, 0};
-  ::poll(&ready, 1, -1);
-}
+expected<bool> await_room(int fd) { return await(fd, POLLOUT, for_ever); }
 
 } // namespace
 
@@ -43,8 +41,22 @@ void context::compare_settings() {
 }
 
 int context::report(const failure& f) const {
+  if (const auto number = interruption())
+    return interrupted(f, *number);
   note(error_line(f, screen.colour));
   return failure_code;
+}
+
+// Once, whatever else could not be done for it.
+int context::interrupted(const failure& f, int signal) const {
+  static bool told = false;
+  if (signal == SIGINT && interrupt_is_end)
+    return exit_ok;
+  if (!std::exchange(told, true))
+    note(error_line(f.code == errc::cancelled ? f
+                                              : failure{errc::cancelled, "interrupted", "", "", ""},
+                    screen.colour));
+  return exit_signal + signal;
 }
 
 int print(const context& ctx, std::string_view text) {
@@ -54,9 +66,10 @@ int print(const context& ctx, std::string_view text) {
       text.remove_prefix(static_cast<std::size_t>(n));
     else if (errno == EPIPE)
       return exit_signal + SIGPIPE;
-    else if (errno == EAGAIN)
-      await_room(STDOUT_FILENO);
-    else if (errno != EINTR)
+    else if (errno == EAGAIN) {
+      if (const auto room = await_room(STDOUT_FILENO); !room)
+        return ctx.report(room.error());
+    } else if (errno != EINTR)
       return ctx.report(fail_errno("cannot write to standard output", errno).value());
   }
   return exit_ok;
@@ -67,9 +80,7 @@ void note(std::string_view text) {
     const auto n = ::write(STDERR_FILENO, text.data(), text.size());
     if (n >= 0)
       text.remove_prefix(static_cast<std::size_t>(n));
-    else if (errno == EAGAIN)
-      await_room(STDERR_FILENO);
-    else if (errno != EINTR)
+    else if (errno == EAGAIN ? !await_room(STDERR_FILENO) : errno != EINTR)
       return;
   }
 }

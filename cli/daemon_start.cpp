@@ -1,5 +1,6 @@
 #include "cli/daemon_start.hpp"
 
+#include "cli/waiting.hpp"
 #include "messages/base/unique_fd.hpp"
 #include "messages/config/config.hpp"
 #include "messages/transport/socket.hpp"
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <string_view>
 #include <sys/file.h>
@@ -37,7 +37,8 @@ constexpr int lock_number = 4;
 bool runnable(const fs::path& file) { return ::access(file.c_str(), X_OK) == 0; }
 
 expected<bool> somebody_listens(const folders& where) {
-  const auto fd = local::connect(daemon_socket(where), probe_deadline);
+  const auto fd = in_thread<int>(
+      [socket = daemon_socket(where)] { return local::connect(socket, probe_deadline); });
   if (fd) {
     ::close(*fd);
     return true;
@@ -130,12 +131,10 @@ expected<child> spawn(const fs::path& program, int lock, const fs::path& output,
 expected<std::string> read_verdict(int fd, clock::time_point end) {
   std::string line;
   while (line.empty() || line.back() != '\n') {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - clock::now());
-    pollfd ready{fd, POLLIN, 0};
-    const int n = left.count() > 0 ? ::poll(&ready, 1, static_cast<int>(left.count())) : 0;
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
+    const auto ready = await(fd, POLLIN, end);
+    if (!ready)
+      return tl::unexpected(ready.error());
+    if (!*ready)
       return fail(errc::timed_out, "the daemon is not ready in time", "",
                   "see `banger daemon logs`");
     std::array<char, 1024> piece;
@@ -174,8 +173,8 @@ expected<fs::path> find_daemon_program() {
     if (given[0] == '/' && runnable(given))
       return fs::path(given);
     return fail(errc::unavailable, std::string("cannot start the daemon '") + given + "'",
-                "BANGER_DAEMON does not name a program by its absolute path",
-                "correct or unset it");
+                given[0] == '/' ? std::strerror(errno) : "it is no absolute path",
+                "correct or unset BANGER_DAEMON");
   }
   std::error_code none;
   const auto beside = fs::read_symlink("/proc/self/exe", none).parent_path() / "bangerd";
@@ -193,8 +192,10 @@ expected<fs::path> find_daemon_program() {
               "it is neither beside banger nor in PATH", "install it, or set BANGER_DAEMON");
 }
 
-expected<unique_fd> take_start_lock(const folders& where) {
-  const auto path = where.runtime / "bangerd.start.lock";
+namespace {
+
+// Until the one who holds it has started a daemon, or given up on that.
+expected<unique_fd> lock_file(const fs::path& path) {
   unique_fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock)
     return fail_errno("cannot open " + path.string(), errno);
@@ -202,6 +203,18 @@ expected<unique_fd> take_start_lock(const folders& where) {
     if (errno != EINTR)
       return fail_errno("cannot lock " + path.string(), errno);
   return lock;
+}
+
+} // namespace
+
+expected<unique_fd> take_start_lock(const folders& where) {
+  return in_thread<unique_fd>(
+      [path = where.runtime / "bangerd.start.lock"] { return lock_file(path); },
+      [] {
+        static constexpr std::string_view text = "note: another banger starts the daemon; waiting "
+                                                 "for it\n";
+        [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text.data(), text.size());
+      });
 }
 
 expected<void> start_daemon(const folders& where, const start_options& options) {

@@ -92,8 +92,12 @@ private:
         return;
       }
       result_.signal = static_cast<int>(info.ssi_signo);
+      // One that does not hear that would not tell the end either.
       for (const auto& op : ops_)
-        daemon_.cancel(op);
+        if (!daemon_.cancel(op)) {
+          result_.gave_up = true;
+          return;
+        }
       if (options_.line != nullptr)
         options_.line->show({"", "cancel", "undoing; Ctrl-C again to leave at once", 0});
     }

@@ -3,10 +3,13 @@
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace banger::cli {
 
 namespace {
+
+thread_local const signal_source* innermost_source = nullptr;
 
 // A blocked signal is queued for a signalfd even where it is ignored.
 bool is_ignored(int number) {
@@ -16,7 +19,8 @@ bool is_ignored(int number) {
 
 } // namespace
 
-signal_source::signal_source(std::initializer_list<int> more) {
+signal_source::signal_source(std::initializer_list<int> more)
+    : outer_(std::exchange(innermost_source, this)) {
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
@@ -36,6 +40,7 @@ signal_source::signal_source(std::initializer_list<int> more) {
 signal_source::~signal_source() {
   while (next()) {
   }
+  innermost_source = outer_;
   ::sigaction(SIGTTIN, &input_before_, nullptr);
   ::sigaction(SIGTTOU, &output_before_, nullptr);
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
@@ -47,6 +52,15 @@ std::optional<int> signal_source::next() const {
     return std::nullopt;
   return static_cast<int>(info.ssi_signo);
 }
+
+std::optional<int> signal_source::next_of_the_end() const {
+  while (const auto number = next())
+    if (*number == SIGINT || *number == SIGTERM || *number == SIGHUP || *number == SIGQUIT)
+      return number;
+  return std::nullopt;
+}
+
+const signal_source* signal_source::innermost() { return innermost_source; }
 
 signals_blocked::signals_blocked() {
   sigset_t all;

@@ -24,9 +24,14 @@ public:
 
   int fd() const { return fd_.get(); }
   std::optional<int> next() const; ///< signal number
+  /// The same, without those that were asked for beside the four.
+  std::optional<int> next_of_the_end() const;
+  /// The one made last of those that exist; none: signals have their usual effect.
+  static const signal_source* innermost();
 
 private:
   sigset_t before_{};
+  const signal_source* outer_;
   struct sigaction input_before_ {};
   struct sigaction output_before_ {};
   unique_fd fd_;

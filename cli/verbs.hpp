@@ -26,8 +26,14 @@ struct context {
   expected<void> reach();
   /// Says, once, which settings of ours the daemon was started without.
   void compare_settings();
-  /// Prints the error; answers `failure_code`.
+  /// Prints the error; answers `failure_code`, or 128 and the number of the signal that ended our
+  /// waiting.
   int report(const failure& f) const;
+
+  bool interrupt_is_end = false; ///< Ctrl-C is how the verb is usually left
+
+private:
+  int interrupted(const failure& f, int signal) const;
 };
 
 /// To standard output, whole. Answers 0, 141 if nobody reads it, 1 (and an error) if it is full.

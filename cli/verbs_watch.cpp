@@ -78,6 +78,7 @@ int once(const stats_options& asked, context& ctx) {
 
 int again_and_again(const stats_options& asked, context& ctx) {
   signal_source signals;
+  ctx.interrupt_is_end = true;
   redrawn screen(ctx);
   for (;;) {
     auto found = find_targets(ctx, asked.refs);

@@ -69,9 +69,11 @@ expected<std::string> restore_public(const fs::path& key) {
   return line;
 }
 
+// An empty file is what a crash left. One that cannot be looked at is there.
 bool is_there(const fs::path& file) {
-  std::error_code none;
-  return fs::file_size(file, none) > 0 && !none;
+  std::error_code why;
+  const auto bytes = fs::file_size(file, why);
+  return why ? why != std::errc::no_such_file_or_directory : bytes > 0;
 }
 
 } // namespace

@@ -231,8 +231,11 @@ expected<void> database::erase(const std::string& vm) {
 }
 
 expected<schema_report> check_schema(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored))
+  std::error_code why;
+  const bool there = std::filesystem::exists(file, why);
+  if (why)
+    return fail_errno("cannot look at the database " + file.string(), why.value());
+  if (!there)
     return schema_report{schema_state::behind, pending_line({})};
   return guarded("cannot open the database " + file.string(), [&]() -> expected<schema_report> {
     SQLite::Database db(file.string(), SQLite::OPEN_READONLY, 5000);

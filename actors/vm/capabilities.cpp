@@ -25,7 +25,8 @@ expected<void> make_folder(build& b, const std::stop_token&) {
   if (fs::exists(b.folder(), there))
     return {};
   b.made.emplace_back("folder");
-  fs::create_directories(b.site.vms, there);
+  if (fs::create_directories(b.site.vms, there); there)
+    return fail_errno("cannot make the folder " + b.site.vms.string(), there.value());
   if (::mkdir(b.folder().c_str(), 0700) != 0)
     return fail_errno("cannot make the VM's folder " + b.folder().string(), errno);
   return {};
@@ -41,9 +42,11 @@ void remove_folder(build& b) {
 
 // The changes in a root disk are worth nothing without the very image they were made on.
 expected<void> check_root(const build& b) {
-  std::error_code ignored;
-  if (b.vm.machine.root_disk == "reflink" || fs::exists(b.vm.machine.image_file, ignored))
+  std::error_code why;
+  if (b.vm.machine.root_disk == "reflink" || fs::exists(b.vm.machine.image_file, why))
     return {};
+  if (why)
+    return fail_errno("cannot look at " + b.vm.machine.image_file, why.value());
   return fail(errc::corrupted, "the image under VM " + b.vm.name.str() + " is gone",
               b.vm.machine.image_file,
               "put the file back, or delete the VM with `banger vm delete " + b.vm.name.str() +

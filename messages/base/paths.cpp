@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <vector>
 
 namespace banger {
 
@@ -27,13 +28,71 @@ fs::path base(const char* variable, const fs::path& home, const char* otherwise)
   return (given.empty() ? home / otherwise : given) / "banger";
 }
 
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  auto front = folder.lexically_normal().native();
+  if (!front.ends_with('/'))
+    front += '/';
+  return (path.lexically_normal().native() + '/').starts_with(front);
+}
+
+// Where `folder` comes from, for a remedy.
+const char* variable_of(const fs::path& folder) {
+  for (const auto* name :
+       {"XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"})
+    if (const auto given = from_env(name); !given.empty() && lies_in(folder, given / "banger"))
+      return name;
+  return folder.parent_path() == "/tmp" ? "XDG_RUNTIME_DIR" : "HOME";
+}
+
 // In a container HOME is often a folder that is root's or read-only.
-tl::unexpected<failure> cannot_make(const fs::path& folder, int error) {
+tl::unexpected<failure> cannot_make(const fs::path& folder, const fs::path& wanted, int error) {
   auto failed = fail_errno("cannot make the folder " + folder.string(), error);
-  if (error == EACCES || error == EROFS || error == ENOENT)
+  if (error == EACCES || error == EPERM || error == EROFS || error == ENOENT)
     failed.value().remedy =
-        "set HOME, or the XDG variable that it comes from, to a folder that this user may write";
+        std::string("set ") + variable_of(wanted) + " to a folder that this user may write";
   return failed;
+}
+
+tl::unexpected<failure> refuse_other(const fs::path& folder, const fs::path& wanted, uid_t owner) {
+  const std::string variable = variable_of(wanted);
+  const auto remedy = ::geteuid() != 0 ? "set " + variable + " to a folder of yours"
+                      : variable == "HOME"
+                          ? "become root with its own HOME: `sudo -H`, `su -`"
+                          : "unset " + variable + ", or set it to a folder of root's";
+  return fail(errc::unauthorized, "will not use the folder " + wanted.string(),
+              (folder == wanted ? "it" : folder.string()) + " belongs to another user (uid " +
+                  std::to_string(owner) + ")",
+              remedy);
+}
+
+// Root may write everywhere; what it makes in the folders of a user, that user cannot use any more.
+// A sticky folder, such as /tmp, is everybody's.
+expected<void> refuse_to_take_over(const fs::path& there, const fs::path& wanted) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(there.c_str(), &info) != 0 || info.st_uid == 0 ||
+      (info.st_mode & S_ISVTX) != 0)
+    return {};
+  return refuse_other(there, wanted, info.st_uid);
+}
+
+// What is above `folder`, as far as it is missing.
+expected<void> make_parents(const fs::path& folder) {
+  std::vector<fs::path> missing;
+  auto there = folder.parent_path();
+  struct stat info {};
+  while (::stat(there.c_str(), &info) != 0 && errno == ENOENT && there.has_relative_path()) {
+    missing.push_back(there);
+    there = there.parent_path();
+  }
+  if (const auto home = from_env("HOME"); !home.empty() && lies_in(folder, home))
+    if (auto ok = refuse_to_take_over(home, folder); !ok)
+      return ok;
+  if (auto ok = refuse_to_take_over(there, folder); !ok)
+    return ok;
+  for (auto one = missing.rbegin(); one != missing.rend(); ++one)
+    if (::mkdir(one->c_str(), 0777) != 0 && errno != EEXIST)
+      return cannot_make(*one, folder, errno);
+  return {};
 }
 
 } // namespace
@@ -56,22 +115,22 @@ expected<folders> find_folders() {
 }
 
 expected<void> secure_folder(const fs::path& folder) {
-  std::error_code ignored;
-  fs::create_directories(folder.parent_path(), ignored);
+  if (auto ok = make_parents(folder); !ok)
+    return ok;
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return cannot_make(folder, errno);
+    return cannot_make(folder, folder, errno);
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0)
     return fail_errno("cannot look at " + folder.string(), errno);
-  const auto refuse = [&](const char* why, const char* remedy) {
+  const auto refuse = [&](const char* why, const std::string& remedy) {
     return fail(errc::unauthorized, "will not use the folder " + folder.string(), why, remedy);
   };
   if (!S_ISDIR(info.st_mode))
     return refuse("it is a link or a file, not a folder", "remove it");
   if (info.st_uid != ::geteuid())
-    return refuse("it belongs to another user", "set XDG_RUNTIME_DIR to a folder of yours");
+    return refuse_other(folder, folder, info.st_uid);
   if ((info.st_mode & 077) != 0)
-    return refuse("other users may enter it", "close it with chmod 700");
+    return refuse("other users may enter it", "close it with `chmod 700 " + folder.string() + "`");
   return {};
 }
 

@@ -21,7 +21,7 @@ struct folders {
 expected<folders> find_folders();
 
 /// Makes the folder (0700) or checks that it is one, ours, not a link and closed to others.
-/// `unauthorized`: someone else's, or open to others.
+/// `unauthorized`: someone else's, or open to others; or root would make it in a user's folders.
 expected<void> secure_folder(const std::filesystem::path& folder);
 
 /// A small file to its end; `name` is for people. `bad_request`: more than `most` bytes.

@@ -117,7 +117,10 @@ tl::unexpected<failure> cannot_connect(const fs::path& path, int error) {
   case ENOTDIR: return fail(errc::not_found, what, "there is no socket", "start bangerd");
   case ECONNREFUSED: return fail(errc::not_found, what, "nobody listens there", "start bangerd");
   case EACCES:
-  case EPERM: return fail(errc::unauthorized, what, "the socket belongs to another user", "");
+  case EPERM:
+    return fail(errc::unauthorized, what, std::strerror(error),
+                "the socket, or a folder on its way, is closed to this user: see `ls -ld " +
+                    path.parent_path().string() + "`");
   case EAGAIN: return fail(errc::busy, what, "it does not accept connections", "try again");
   default: return fail_errno(what, error);
   }

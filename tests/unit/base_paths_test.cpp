@@ -129,5 +129,48 @@ TEST_CASE_METHOD(playground, "a folder of another user is refused") {
   }
   REQUIRE(secure_folder(top / "other").has_value());
   REQUIRE(::chown((top / "other").c_str(), 65534, 65534) == 0);
-  CHECK(secure_folder(top / "other").error().why == "it belongs to another user");
+  const auto refused = secure_folder(top / "other").error();
+  CHECK(refused.why == "it belongs to another user (uid 65534)");
+  CHECK(refused.remedy.find("root") != std::string::npos);
+}
+
+TEST_CASE_METHOD(playground, "a folder's error names the variable that it comes from") {
+  const auto remedy = [&](const fs::path& folder) {
+    std::ofstream(folder.parent_path()) << "a file";
+    const auto refused = secure_folder(folder);
+    REQUIRE_FALSE(refused);
+    return refused.error();
+  };
+  set("XDG_STATE_HOME", "/proc/none");
+  CHECK(secure_folder("/proc/none/banger/x").error().remedy.find("set XDG_STATE_HOME") == 0);
+  CHECK(secure_folder("/proc/other/banger").error().remedy.find("set HOME") == 0);
+  CHECK(remedy(top / "file/banger").why == "Not a directory");
+}
+
+TEST_CASE_METHOD(playground, "a folder that may not be made is told with the first reason") {
+  if (::geteuid() == 0)
+    return; // it may make every folder; the tests with a user of their own see it
+  fs::create_directory(top / "closed");
+  fs::permissions(top / "closed", fs::perms::owner_read | fs::perms::owner_exec);
+  const auto made = secure_folder(top / "closed/a/b/banger");
+  fs::permissions(top / "closed", fs::perms::owner_all);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().why == "Permission denied");
+  CHECK(made.error().what == "cannot make the folder " + (top / "closed/a").string());
+}
+
+TEST_CASE_METHOD(playground, "root makes nothing in the folders of a user") {
+  if (::geteuid() != 0)
+    return; // nobody else could
+  fs::create_directories(top / "theirs/inside");
+  REQUIRE(::chown((top / "theirs").c_str(), 65534, 65534) == 0);
+  set("XDG_STATE_HOME", top / "theirs/state");
+  CHECK(secure_folder(top / "theirs/state/banger").error().code == errc::unauthorized);
+  // Not below a folder of root's in there, either.
+  set("HOME", top / "theirs");
+  const auto refused = secure_folder(top / "theirs/inside/banger");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().remedy.find("sudo -H") != std::string::npos);
+  CHECK_FALSE(fs::exists(top / "theirs/state"));
+  CHECK(fs::is_empty(top / "theirs/inside"));
 }

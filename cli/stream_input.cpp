@@ -130,7 +130,7 @@ void stream_input::go_on(frame_link& link) {
 // told apart, and goes its way as a byte as well, for a guest that takes it for one.
 void stream_input::press_keys(std::string_view bytes, frame_link& link) const {
   const auto waiting = sent_ - acked_ + ahead_.size();
-  if (!known_ || waiting + bytes.size() < least_backlog)
+  if (!known_ || !terminal_->tells_keys || waiting + bytes.size() < least_backlog)
     return;
   for (const char key : signal_keys)
     if (const auto at = bytes.rfind(key); at != std::string_view::npos)

@@ -14,6 +14,7 @@ struct terminal_session {
   int fd; ///< where its size is asked, and what is typed comes from
   raw_mode raw;
   escape_filter escapes;
+  bool tells_keys = true; ///< the daemon takes keys that are told apart from the input
 
   /// To the one who types, if standard error is a terminal that takes it at once.
   static void say(std::string_view text);

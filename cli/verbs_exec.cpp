@@ -4,6 +4,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/print.hpp"
 #include "cli/terminal_session.hpp"
+#include "messages/base/version.hpp"
 #include "messages/guest/protocol.hpp"
 
 #include <cerrno>
@@ -62,6 +63,7 @@ expected<outcome> stream_terminal(context& ctx, exec_request& request, std::opti
                                   bool owner) {
   const signal_source signals{SIGTSTP, SIGCONT, SIGWINCH};
   terminal_session here(STDIN_FILENO, escape);
+  here.tells_keys = ctx.daemon->daemon().build >= this_build().number;
   const auto size = window_of(here.fd);
   request.rows = size.rows;
   request.cols = size.cols;

@@ -456,6 +456,7 @@ TEST_CASE("a command of 2 MB goes to the guest in parts, and others go between t
   reactor loop;
   fake_machine m(loop);
   m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
   auto sessions = std::dynamic_pointer_cast<session_link>(m.link);
   auto sink = std::make_shared<counting_sink>();
   const auto large = with_bytes(2'000'000);

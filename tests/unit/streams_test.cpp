@@ -334,6 +334,7 @@ TEST_CASE("commands that no client fetches hold no more than their share of memo
   house h(limits);
   fake_machine m(h.loop);
   m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
   const auto large = command(std::string(400'000, 'x'));
   const auto first = h.server->offer_exec(m.link, large).token;
   const auto second = h.server->offer_exec(m.link, large).token;
@@ -341,8 +342,12 @@ TEST_CASE("commands that no client fetches hold no more than their share of memo
   CHECK(h.connect(first).expect_end().find("token") != std::string::npos);
   auto client = h.connect(second);
   CHECK(m.agent->expect(frame_type::part).head.offset == 0);
-  // What was fetched makes room.
+  // What was fetched makes room: the third is not dropped for the next one.
   h.server->offer_exec(m.link, large);
-  h.server->offer_exec(m.link, command("true"));
-  CHECK(h.connect(third).expect_end().find("no room") == std::string::npos);
+  auto late = h.connect(third);
+  for (int opened = 0; opened < 2;) {
+    const auto f = m.agent->receive();
+    REQUIRE(f);
+    opened += f->head.type == frame_type::open ? 1 : 0;
+  }
 }

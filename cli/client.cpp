@@ -35,6 +35,7 @@ constexpr milliseconds connect_deadline{5000};
 constexpr milliseconds answer_deadline{15000};
 constexpr milliseconds cancel_deadline{5000};
 constexpr milliseconds halt_deadline{60000};     // operations end first
+constexpr milliseconds discard_deadline{120000}; // disks of any size
 constexpr milliseconds reprobe_deadline{600000}; // the daemon bounds the test guest's boot
 
 failure daemon_gone() {
@@ -270,6 +271,14 @@ expected<op_ticket> client::begin(const set_request& request) {
 
 expected<void> client::touch(const std::string& ref) {
   return impl_->ask<void>(impl_->daemon.vms, touch_atom::value, ref);
+}
+
+expected<vm_view> client::reclaim(const reclaim_request& request) {
+  return impl_->ask<vm_view>(impl_->daemon.vms, reclaim_atom::value, request);
+}
+
+expected<void> client::discard(const std::string& orphan) {
+  return impl_->ask_within<void>(discard_deadline, impl_->daemon.vms, discard_atom::value, orphan);
 }
 
 expected<stream_ticket> client::exec(const exec_request& request) {

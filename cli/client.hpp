@@ -54,6 +54,8 @@ public:
   expected<messages::op_ticket> begin(const messages::verb_request& request);
   expected<messages::op_ticket> begin(const messages::set_request& request);
   expected<void> touch(const std::string& ref);
+  expected<messages::vm_view> reclaim(const messages::reclaim_request& request);
+  expected<void> discard(const std::string& orphan);
   expected<messages::stream_ticket> exec(const messages::exec_request& request);
   expected<messages::stream_ticket> attach(const messages::attach_request& request);
   expected<messages::stream_ticket> logs(const messages::logs_request& request);

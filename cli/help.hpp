@@ -288,7 +288,21 @@ inline constexpr std::string_view prune_examples =
     R"(Examples:
   $ banger vm prune
   $ banger vm prune -f
+  $ banger vm prune --orphans
+  $ banger vm prune --orphans -f 0a1b2c3d4e5f
 A VM that runs, or that something is done to, is never touched; one that is started meanwhile stays.
+With --orphans no VM is deleted, but folders that a loss of power or an older copy of the database
+left without a record. `banger vm adopt ID` takes one back.
+)";
+
+inline constexpr std::string_view adopt_examples =
+    R"(Examples:
+  $ banger daemon status
+  $ banger vm adopt 0a1b2c3d4e5f
+  $ banger vm adopt 0a1b --name box
+A loss of power in a create, or an older copy of the database, leaves such folders. What the VM was
+is read from vm.json in its folder, as of its last start. It is stopped then, and running if its
+hypervisor still runs. `banger vm prune --orphans ID` removes the folder instead.
 )";
 
 inline constexpr std::string_view refs_examples =

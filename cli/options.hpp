@@ -95,6 +95,13 @@ struct console_options {
 
 struct prune_options {
   bool force = false, quiet = false;
+  bool orphans = false;         ///< folders without a record instead of VMs
+  std::vector<std::string> ids; ///< of orphans; none: all
+};
+
+struct adopt_options {
+  messages::reclaim_request request;
+  bool json = false;
 };
 
 struct daemon_status_options {
@@ -192,7 +199,8 @@ using command =
                  completion_options, complete_options, config_show_options, operations_options,
                  operation_options, image_build_options, image_list_options, image_delete_options,
                  ps_options, stats_options, ports_options, health_options, console_options,
-                 prune_options, events_options, debug_actors_options, debug_crash_options>;
+                 prune_options, adopt_options, events_options, debug_actors_options,
+                 debug_crash_options>;
 
 /// `words` is argv without the program. Every error is a `bad_request`, exit code 2.
 expected<command> parse(const std::vector<std::string>& words, const surroundings& around);

@@ -70,17 +70,42 @@ expected<command> parse_console(const std::vector<std::string>& words, const sur
   return read(verb, words, [&]() -> expected<command> { return options; });
 }
 
+expected<command> parse_adopt(const std::vector<std::string>& words, const surroundings&) {
+  page verb("vm adopt", "ID [--name NAME] [--json]",
+            "Make a VM of a folder that the database does not know, and print its name.",
+            help::adopt_examples);
+  adopt_options options;
+  verb.text("ID", options.request.id, "as `banger daemon status` shows it, or its beginning")
+      ->required();
+  verb.text("--name", options.request.name, "a new name, where the old one is taken");
+  verb.flag("--json", options.json, "print the VM as JSON instead of its name");
+  return read(verb, words, [&]() -> expected<command> {
+    if (!options.request.name.empty())
+      if (auto ok = vm_name_grammar::check(options.request.name); !ok)
+        return tl::unexpected(ok.error());
+    return options;
+  });
+}
+
 expected<command> parse_prune(const std::vector<std::string>& words, const surroundings& around) {
-  page verb("vm prune", "[-f]", "Delete every VM that does not run, for good.",
+  page verb("vm prune", "[-f] [--orphans [ID...]]", "Delete every VM that does not run, for good.",
             help::prune_examples);
   prune_options options;
+  verb.list("ID", options.ids, "of folders, with --orphans; without: all");
+  verb.flag("--orphans", options.orphans,
+            "instead: folders of VMs that the database does not know (`banger daemon status`)");
   verb.flag("-f,--force", options.force, "do not ask");
   verb.flag("-q,--quiet", options.quiet, "no progress");
   return read(verb, words, [&]() -> expected<command> {
+    if (!options.ids.empty() && !options.orphans)
+      return fail(errc::bad_request, "unexpected word '" + options.ids.front() + "'",
+                  "vm prune deletes every VM that does not run",
+                  "`banger vm delete VM` deletes one; `--orphans` goes with ids of folders");
     if (!options.force && !around.typed_input)
       return fail(errc::bad_request, "vm prune asks before it deletes",
                   "standard input is not a terminal, so nobody can answer",
-                  "`banger vm prune -f` deletes without asking");
+                  options.orphans ? "`banger vm prune --orphans -f` deletes without asking"
+                                  : "`banger vm prune -f` deletes without asking");
     return options;
   });
 }

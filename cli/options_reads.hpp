@@ -13,6 +13,7 @@ expected<command> parse_stats(const std::vector<std::string>& words, const surro
 expected<command> parse_ports(const std::vector<std::string>& words, const surroundings& around);
 expected<command> parse_health(const std::vector<std::string>& words, const surroundings& around);
 expected<command> parse_console(const std::vector<std::string>& words, const surroundings& around);
+expected<command> parse_adopt(const std::vector<std::string>& words, const surroundings& around);
 expected<command> parse_prune(const std::vector<std::string>& words, const surroundings& around);
 
 } // namespace banger::cli

@@ -185,6 +185,7 @@ constexpr std::array vm_list = {
     verb_entry{"health", "ping", "does the guest answer? exit code 0 if all do", parse_health,
                vm_kind::running},
     verb_entry{"prune", "", "delete every VM that does not run; asks first", parse_prune},
+    verb_entry{"adopt", "", "make a VM of a folder that the database does not know", parse_adopt},
 };
 
 } // namespace

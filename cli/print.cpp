@@ -192,6 +192,22 @@ std::string status_page(const daemon_status& daemon, std::string_view config_not
   };
   if (!daemon.no_names.empty())
     rows.push_back({"names", "NAME.vm is not known: " + daemon.no_names});
+  if (daemon.orphans.empty())
+    return table(rows);
+  rows.push_back({"orphans", std::to_string(daemon.orphans.size()) +
+                                 " (folders that the database does not know)"});
+  return table(rows) + "\n" + orphan_table(daemon.orphans) +
+         "`banger vm adopt ID` makes a VM of one again, `banger vm prune --orphans` removes "
+         "them.\n";
+}
+
+std::string orphan_table(const std::vector<orphan_view>& orphans) {
+  std::vector<row> rows = {{"ORPHAN", "NAME", "IMAGE", "USED", "FOLDER", "NOTE"}};
+  for (const auto& o : orphans)
+    rows.push_back({o.id, or_dash(o.name), or_dash(o.image), format_size(o.used_bytes), o.folder,
+                    !o.problem.empty() ? o.problem
+                    : o.pid != 0       ? "its hypervisor runs, pid " + std::to_string(o.pid)
+                                       : "-"});
   return table(rows);
 }
 

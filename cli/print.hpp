@@ -39,6 +39,8 @@ std::string vm_page(const messages::vm_detail& vm, std::uint64_t now_ms);
 std::string spec_line(const messages::create_request& vm);
 /// `config_note` follows the name of the daemon's configuration file.
 std::string status_page(const messages::daemon_status& daemon, std::string_view config_note);
+/// Folders without a record.
+std::string orphan_table(const std::vector<messages::orphan_view>& orphans);
 std::string image_table(const std::vector<messages::image_view>& images, std::uint64_t now_ms);
 std::string operations_table(const std::vector<messages::operation_view>& all,
                              std::uint64_t now_ms);

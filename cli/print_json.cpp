@@ -67,6 +67,15 @@ std::string vm_json(const vm_detail& vm) {
 }
 
 std::string status_json(const daemon_status& daemon, bool config_is_stale) {
+  auto orphans = json::array();
+  for (const auto& o : daemon.orphans)
+    orphans.push_back({{"id", o.id},
+                       {"folder", o.folder},
+                       {"used_bytes", o.used_bytes},
+                       {"pid", o.pid},
+                       {"name", o.name},
+                       {"image", o.image},
+                       {"problem", o.problem}});
   return text({{"running", true},
                {"pid", daemon.pid},
                {"protocol", daemon.protocol},
@@ -87,7 +96,8 @@ std::string status_json(const daemon_status& daemon, bool config_is_stale) {
                {"config_file", daemon.config_file},
                {"config_is_stale", config_is_stale},
                {"idle_exit_ms", daemon.idle_exit_ms},
-               {"names_unavailable", daemon.no_names}});
+               {"names_unavailable", daemon.no_names},
+               {"orphans", orphans}});
 }
 
 std::string images_json(const std::vector<image_view>& images) {

@@ -69,6 +69,7 @@ int perform(const ports_options& asked, context& ctx);
 int perform(const health_options& asked, context& ctx);
 int perform(const console_options& asked, context& ctx);
 int perform(const prune_options& asked, context& ctx);
+int perform(const adopt_options& asked, context& ctx);
 int perform(const events_options& asked, context& ctx);
 int perform(const debug_actors_options& asked, context& ctx);
 int perform(const debug_crash_options& asked, context& ctx);

@@ -194,6 +194,22 @@ struct finished {
   std::vector<stage_time> stages;
 };
 
+/// A VM's folder that no record knows, as a loss of power or an older copy of the database leaves
+/// it.
+struct orphan_view {
+  std::string id, folder;
+  std::uint64_t used_bytes = 0; ///< allocated on the host
+  std::uint32_t pid = 0;        ///< of its hypervisor, if that runs
+  std::string name, image;      ///< by its vm.json; empty: that cannot be read
+  std::string problem;          ///< why it cannot be taken back; empty: it can
+};
+
+/// An orphan is to be a VM again.
+struct reclaim_request {
+  std::string id;
+  std::string name; ///< empty: the one that it had
+};
+
 struct daemon_status {
   std::uint32_t pid = 0, protocol = 0;
   std::string version, commit;
@@ -206,6 +222,7 @@ struct daemon_status {
   std::string config_file;        ///< that it read when it started; empty: none
   std::uint64_t idle_exit_ms = 0; ///< 0: stays
   std::string no_names; ///< why NAME.vm is not answered for; empty: it is, or no VM has a bridge
+  std::vector<orphan_view> orphans = {};
 };
 
 } // namespace banger::messages
@@ -245,9 +262,11 @@ BANGER_INSPECT(vm_detail, x.view, x.folder, x.last_error, x.pid, x.hypervisor, x
                x.confinement, x.network, x.address, x.kernel, x.start_retries, x.last_start)
 BANGER_INSPECT(progress, x.op, x.stage, x.detail, x.elapsed_us)
 BANGER_INSPECT(finished, x.op, x.error, x.vm, x.stages)
+BANGER_INSPECT(orphan_view, x.id, x.folder, x.used_bytes, x.pid, x.name, x.image, x.problem)
+BANGER_INSPECT(reclaim_request, x.id, x.name)
 BANGER_INSPECT(daemon_status, x.pid, x.protocol, x.version, x.commit, x.uptime_ms, x.vms, x.running,
                x.clients, x.operations, x.streams, x.stream_bytes_buffered, x.hypervisor,
                x.root_disk, x.confinement, x.state_folder, x.runtime_folder, x.config_file,
-               x.idle_exit_ms, x.no_names)
+               x.idle_exit_ms, x.no_names, x.orphans)
 
 } // namespace banger::messages

@@ -45,6 +45,12 @@ using vms_facet = caf::typed_actor<
     /// A stream of the console: its last lines, what is added, and an end when the VMM ends.
     /// `not_found`, `ambiguous`, `not_running`.
     caf::replies_to<console_atom, std::string>::with<stream_ticket>,
+    /// Makes a VM of a folder that no record knows, by its vm.json. `not_found`, `already_exists`
+    /// (id, name), `corrupted` (vm.json or a disk), `busy`.
+    caf::replies_to<reclaim_atom, reclaim_request>::with<vm_view>,
+    /// Removes such a folder (id), for good. `not_found`, `already_exists` (a VM has it), `busy`:
+    /// its hypervisor runs.
+    caf::replies_to<discard_atom, std::string>::with<void>,
     /// Ends the VM's actor as a bug would. For tests: `unknown_method` unless the daemon was
     /// started with BANGER_DEBUG_VERBS=1.
     caf::replies_to<crash_atom, std::string>::with<void>>;

@@ -6,6 +6,7 @@
 #include "actors/log/log.hpp"
 #include "actors/ssh/keys.hpp"
 #include "actors/storage/files.hpp"
+#include "actors/vm/vm_file.hpp"
 #include "messages/base/version.hpp"
 
 #include <algorithm>
@@ -147,52 +148,67 @@ messages::daemon_status describe_daemon(const folders& where, const back_ends& f
   return s;
 }
 
+namespace {
+
+std::optional<vm::verb> unfinished_verb(const store::snapshot& recorded, const std::string& id) {
+  const auto cut_off = std::find_if(recorded.unfinished.begin(), recorded.unfinished.end(),
+                                    [&](const auto& i) { return i.vm == id; });
+  if (cut_off != recorded.unfinished.end())
+    if (auto parsed = vm::parse_verb(cut_off->verb))
+      return *parsed;
+  return {};
+}
+
+// Of a create that was cut off: was its guest launched, and on an earlier boot? A torn vm.json is
+// the work of a loss of power, since it comes by a rename.
+void look_at_launch(const fs::path& folder, vm::evidence& found) {
+  const auto file = vm::read_vm_file(folder);
+  const auto process = hypervisor::read_record(folder / hypervisor::identity_file);
+  std::error_code ignored;
+  found.launched = fs::exists(folder / vm::vm_file_name, ignored) ||
+                   fs::exists(folder / hypervisor::identity_file, ignored);
+  const auto boot_id = file ? file->boot_id : process ? process->process.boot_id : std::string();
+  found.host_rebooted = found.launched && boot_id != hypervisor::host_boot_id();
+}
+
+// Its record is from before its disks were made: vm.json has what came after.
+void complete(vm::record& vm, const fs::path& folder) {
+  vm.last_error =
+      "the host went down while the VM was created: its disks are as after a loss of power";
+  const auto file = vm::read_vm_file(folder);
+  if (file)
+    vm.machine = file->vm.machine;
+  const auto usable = file ? vm::check_disks(vm, folder) : tl::unexpected(file.error());
+  vm.now = usable ? vm::state::stopped : vm::state::error;
+  if (!usable)
+    vm.last_error += "; it cannot be started: " + describe(usable.error());
+}
+
+} // namespace
+
 std::vector<vms::found_vm> take_stock(const store::snapshot& recorded, const fs::path& vms) {
   std::vector<vms::found_vm> found;
   for (auto vm : recorded.vms) {
+    const auto folder = vms / vm.id.str();
     const auto is_alive = [](const auto& p) { return p.pid != 0 && hypervisor::alive(p); };
     // A crash between the start of a hypervisor and its record leaves this file as the only trace.
     if (!is_alive(vm.machine.process))
-      if (auto traced = hypervisor::recorded_process(vms / vm.id.str());
-          traced && is_alive(*traced))
+      if (auto traced = hypervisor::recorded_process(folder); traced && is_alive(*traced))
         vm.machine.process = *traced;
     const auto& boot_id = vm.machine.process.boot_id;
-    const bool rebooted = !boot_id.empty() && boot_id != hypervisor::host_boot_id();
-    const bool lives = is_alive(vm.machine.process);
-    if (!lives)
+    vm::evidence seen{unfinished_verb(recorded, vm.id.str()), is_alive(vm.machine.process),
+                      !boot_id.empty() && boot_id != hypervisor::host_boot_id()};
+    if (!seen.process_lives)
       vm.machine.process = {};
-    const auto cut_off = std::find_if(recorded.unfinished.begin(), recorded.unfinished.end(),
-                                      [&](const auto& i) { return i.vm == vm.id.str(); });
-    std::optional<vm::verb> verb;
-    if (cut_off != recorded.unfinished.end())
-      if (auto parsed = vm::parse_verb(cut_off->verb))
-        verb = *parsed;
-    const auto then = vm::recover(vm, {verb, lives, rebooted});
+    if (seen.unfinished == vm::verb::create)
+      look_at_launch(folder, seen);
+    const auto then = vm::recover(vm, seen);
+    if (then == vm::recovery::rescue)
+      complete(vm, folder);
     found.push_back({std::move(vm), then});
   }
   return found;
 }
-
-namespace {
-
-// A row that could not be read is told by itself; the VM's folder is not a stranger for it.
-bool known(const store::snapshot& recorded, const std::string& id) {
-  return std::any_of(recorded.vms.begin(), recorded.vms.end(),
-                     [&](const auto& vm) { return vm.id.str() == id; }) ||
-         std::any_of(recorded.quarantined.begin(), recorded.quarantined.end(),
-                     [&](const auto& row) { return row.starts_with(id + ":"); });
-}
-
-std::string describe_stranger(const fs::path& folder) {
-  auto line = "the database knows no VM " + folder.filename().string() + ", but there is " +
-              folder.string();
-  const auto process = hypervisor::recorded_process(folder);
-  if (process && hypervisor::alive(*process))
-    line += ", and its hypervisor runs: pid " + std::to_string(process->pid);
-  return line;
-}
-
-} // namespace
 
 std::vector<std::string> damaged_intents(const store::snapshot& recorded) {
   std::vector<std::string> lines;
@@ -203,13 +219,34 @@ std::vector<std::string> damaged_intents(const store::snapshot& recorded) {
   return lines;
 }
 
-std::vector<std::string> strangers(const store::snapshot& recorded, const fs::path& vms) {
-  std::vector<std::string> lines;
+// A row that could not be read is told by itself; the VM's folder is not an orphan for it.
+std::set<std::string> set_aside(const store::snapshot& recorded) {
+  std::set<std::string> ids;
+  for (const auto& row : recorded.quarantined)
+    ids.insert(row.substr(0, row.find(':')));
+  return ids;
+}
+
+std::vector<messages::orphan_view> find_orphans(const store::snapshot& recorded,
+                                                const fs::path& vms, const fs::path& images) {
+  auto known = set_aside(recorded);
+  for (const auto& vm : recorded.vms)
+    known.insert(vm.id.str());
+  std::vector<messages::orphan_view> found;
   std::error_code ignored;
   for (const auto& folder : fs::directory_iterator(vms, ignored))
-    if (const auto id = folder.path().filename().string(); vm_id::parse(id) && !known(recorded, id))
-      lines.push_back(describe_stranger(folder.path()));
-  return lines;
+    if (const auto id = folder.path().filename().string(); vm_id::parse(id) && known.count(id) == 0)
+      if (auto orphan = vms::look_at_orphan(folder.path(), images); !orphan.view.folder.empty())
+        found.push_back(std::move(orphan.view));
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return found;
+}
+
+std::string describe_orphan(const messages::orphan_view& orphan) {
+  auto line = "the database knows no VM " + orphan.id + ", but there is " + orphan.folder;
+  if (orphan.pid != 0)
+    line += ", and its hypervisor runs: pid " + std::to_string(orphan.pid);
+  return line;
 }
 
 fs::path find_banger_init() {

@@ -10,6 +10,8 @@
 #include "messages/base/unique_fd.hpp"
 #include "messages/config/config.hpp"
 
+#include <set>
+
 namespace banger::daemon {
 
 /// Comes first: the file says what is logged. The errors of `config::load` and `settle`.
@@ -50,11 +52,16 @@ std::vector<vms::found_vm> take_stock(const store::snapshot& recorded,
 /// VM, the evidence on the host decides.
 std::vector<std::string> damaged_intents(const store::snapshot& recorded);
 
-/// Folders of VMs that the database does not know, as after an older copy of it was put back: a
-/// line each, with the hypervisor if it runs. They are named and left alone, since a newer copy may
-/// come.
-std::vector<std::string> strangers(const store::snapshot& recorded,
-                                   const std::filesystem::path& vms);
+/// Folders of VMs that the database does not know, as after an older copy of it was put back. They
+/// are left alone, since a newer copy may come.
+std::vector<messages::orphan_view> find_orphans(const store::snapshot& recorded,
+                                                const std::filesystem::path& vms,
+                                                const std::filesystem::path& images);
+/// For the log, with the hypervisor if it runs.
+std::string describe_orphan(const messages::orphan_view& orphan);
+
+/// Ids of VMs whose rows cannot be read.
+std::set<std::string> set_aside(const store::snapshot& recorded);
 
 /// BANGER_INIT, else banger-init beside our own program or, once installed, in ../libexec/banger.
 std::filesystem::path find_banger_init();

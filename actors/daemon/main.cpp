@@ -94,7 +94,9 @@ struct ground {
   std::optional<store::database> database;
   std::vector<vms::found_vm> vms;
   std::optional<connection> connected;
-  bool all_rows_read = true;
+  std::vector<messages::orphan_view> orphans;
+  std::set<std::string> set_aside;
+  bool all_vms_known = true;
 };
 
 expected<ground> prepare(options& o) {
@@ -129,9 +131,11 @@ expected<ground> prepare(options& o) {
     log::error({}, "row_quarantined", {{"text", row}});
   for (const auto& line : damaged_intents(*recorded))
     log::error({}, "row_quarantined", {{"text", line}});
-  for (const auto& line : strangers(*recorded, g.found.site.vms))
-    log::error({}, "unknown_vm", {{"text", line}});
-  g.all_rows_read = recorded->quarantined.empty();
+  g.set_aside = set_aside(*recorded);
+  g.orphans = find_orphans(*recorded, g.found.site.vms, g.where.state / "images");
+  for (const auto& orphan : g.orphans)
+    log::error({}, "unknown_vm", {{"text", describe_orphan(orphan)}});
+  g.all_vms_known = recorded->quarantined.empty() && g.orphans.empty();
   g.vms = take_stock(*recorded, g.found.site.vms);
   g.connected = choose_connection(g.settings, g.vms);
   g.found.site.bridged = g.connected->bridged;
@@ -211,7 +215,7 @@ expected<void> furnish(house& h, const ground& g, const options& o, caf::actor_s
       image::make_workshop({g.where.state / "images", g.where.cache / "kernels", find_banger_init(),
                             o.kernel_package}),
       [&h](work::pool::task t) { h.clerks.submit(std::move(t)); },
-      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_rows_read};
+      [&h](work::pool::task t) { h.builders.submit(std::move(t)); }, h.operations, g.all_vms_known};
   serve_names_of_vms(h, g);
   if (auto ok = config::write_report(g.report, g.where); !ok)
     log::failed({}, "report_not_written", ok.error());
@@ -265,6 +269,12 @@ residents move_in(house& h, ground& g, const options& o, caf::actor_system& syst
   around.images = caf::actor_cast<image::catalogue_actor>(r.images);
   around.events = h.events;
   around.recall = caf::actor_cast<vms::recall_actor>(recall);
+  around.orphans = {h.room.site.vms,
+                    g.where.state / "images",
+                    [&h](work::pool::task t) { h.workers.submit(std::move(t)); },
+                    store,
+                    std::move(g.orphans),
+                    std::move(g.set_aside)};
   const char* debug = std::getenv("BANGER_DEBUG_VERBS");
   around.debug_verbs = debug != nullptr && debug == std::string_view("1");
   r.vms = vms::spawn_vms(system, std::move(g.vms), std::move(around));

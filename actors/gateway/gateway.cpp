@@ -169,6 +169,7 @@ private:
         std::chrono::duration_cast<std::chrono::milliseconds>(up).count());
     s.vms = counted.vms;
     s.running = counted.running;
+    s.orphans = counted.orphans;
     s.operations = operations;
     s.clients = static_cast<std::uint32_t>(std::max(clients_, 0));
     s.streams = streams.open;

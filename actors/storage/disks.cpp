@@ -170,7 +170,9 @@ expected<void> make_qcow2(const fs::path& image, std::uint64_t bytes, const fs::
   return write_file(file, *content);
 }
 
-fs::path file_name(root_disk_kind kind) {
+} // namespace
+
+std::string_view file_name(root_disk_kind kind) {
   switch (kind) {
   case root_disk_kind::reflink: return "root.img";
   case root_disk_kind::qcow2: return "root.qcow2";
@@ -178,8 +180,6 @@ fs::path file_name(root_disk_kind kind) {
   }
   return "upper.img";
 }
-
-} // namespace
 
 std::string_view to_string(root_disk_kind kind) {
   switch (kind) {
@@ -326,6 +326,11 @@ expected<void> grow_file(const fs::path& file, std::uint64_t bytes) {
   if (*now < bytes && ::truncate(file.c_str(), static_cast<off_t>(bytes)) != 0)
     return fail_errno("cannot grow " + file.string(), errno);
   return {};
+}
+
+bool has_data(const fs::path& file, std::uint64_t from) {
+  const unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  return !fd || ::lseek(fd.get(), static_cast<off_t>(from), SEEK_DATA) >= 0 || errno != ENXIO;
 }
 
 expected<std::uint64_t> allocated_bytes(const fs::path& file) {

@@ -21,6 +21,8 @@ enum class root_disk_kind : std::uint8_t {
 };
 
 std::string_view to_string(root_disk_kind kind);
+/// Of its file, in a VM's folder.
+std::string_view file_name(root_disk_kind kind);
 /// `bad_request` lists the names.
 expected<root_disk_kind> parse_root_disk_kind(std::string_view text);
 
@@ -62,6 +64,9 @@ expected<void> make_work_disk(const std::filesystem::path& file, std::uint64_t b
 /// Makes the file larger, sparsely; the file system in it grows when the guest is told.
 /// `bad_request` if it is larger already. Nothing to do if it is as large.
 expected<void> grow_file(const std::filesystem::path& file, std::uint64_t bytes);
+
+/// Is there anything but a hole from this byte on? Where that cannot be told: yes.
+bool has_data(const std::filesystem::path& file, std::uint64_t from);
 
 /// What the file really takes on the host's disk.
 expected<std::uint64_t> allocated_bytes(const std::filesystem::path& file);

@@ -1,5 +1,6 @@
 // The standard capabilities. Each one is a value; the order below is the order of the disks.
 #include "actors/vm/capability.hpp"
+#include "actors/vm/vm_file.hpp"
 
 #include <algorithm>
 #include <sys/random.h>
@@ -118,10 +119,12 @@ expected<void> grow_work(build& b, const std::stop_token&) {
   });
 }
 
-// No guest has seen the larger disk yet.
+// No guest has seen the larger disk yet; where an older copy of the database says so of one that
+// has, there is data, and it stays.
 void shrink_work(build& b) {
   std::error_code ignored;
-  if (fs::file_size(work_disk(b), ignored) > b.vm.wanted.disk_bytes && !ignored)
+  if (fs::file_size(work_disk(b), ignored) > b.vm.wanted.disk_bytes && !ignored &&
+      !storage::has_data(work_disk(b), b.vm.wanted.disk_bytes))
     fs::resize_file(work_disk(b), b.vm.wanted.disk_bytes, ignored);
   static_cast<void>(storage::flush(work_disk(b)));
 }
@@ -170,7 +173,7 @@ void tell_network(build& b) {
 
 expected<void> flush_files(const fs::path& vm_folder) {
   std::error_code none;
-  std::vector<fs::path> files{vm_folder / work_name};
+  std::vector<fs::path> files{vm_folder / work_name, vm_folder / vm_file_name};
   for (const auto* name : root_names)
     files.push_back(vm_folder / name);
   for (const auto& file : files)

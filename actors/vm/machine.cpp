@@ -1,7 +1,9 @@
 #include "actors/vm/machine.hpp"
 
+#include "actors/hypervisor/process.hpp"
 #include "actors/io/reactor.hpp"
 #include "actors/vm/machine_state.hpp"
+#include "actors/vm/vm_file.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -251,6 +253,11 @@ void machine_state::launch() {
         shape(*b, capabilities);
         if (auto admitted = admit_keys(*b); !admitted)
           return tl::unexpected(admitted.error());
+        // A VM that is new has all of its files brought to the disk while it boots.
+        if (auto written =
+                write_vm_file(b->vm, b->folder(), hypervisor::host_boot_id(), b->made.empty());
+            !written)
+          return tl::unexpected(written.error());
         auto planned = b->site.driver->plan(b->machine);
         if (!planned)
           return tl::unexpected(planned.error());

@@ -231,8 +231,12 @@ aftermath after_failure(const record& before, verb v, const failure& why, remain
   return {before.now == state::created ? state::created : state::stopped, false};
 }
 
+// On the boot of its create nobody was told of the VM. After another boot the database may have
+// lost that somebody was, and its disks are what a guest wrote.
 recovery recover(const record& r, const evidence& found) {
   const auto& unfinished = found.unfinished;
+  if (unfinished == verb::create && found.host_rebooted && found.launched && !r.wanted.ephemeral)
+    return recovery::rescue;
   if (unfinished == verb::create || unfinished == verb::remove)
     return recovery::remove;
   if (r.wanted.ephemeral && (unfinished || r.now != state::running || !found.process_lives))

@@ -135,13 +135,15 @@ enum class recovery : std::uint8_t {
   remove,  ///< half made or half deleted, or nobody waits for it any more
   restart, ///< a restart was cut off, or it ran when the host went down and is to start with it
   revert,  ///< a set was cut off: undo its steps, and take it over if it runs
+  rescue,  ///< its create was cut off by the host's end when its guest could run: kept, at rest
 };
 
 /// What is known of a VM besides its record.
 struct evidence {
   std::optional<verb> unfinished; ///< by the journal
   bool process_lives = false;
-  bool host_rebooted = false; ///< since it was recorded as running
+  bool host_rebooted = false; ///< since it was recorded as running, or its hypervisor was launched
+  bool launched = false;      ///< of a create: its hypervisor was, so that a guest may have written
 };
 recovery recover(const record& r, const evidence& found);
 

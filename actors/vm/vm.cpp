@@ -169,7 +169,17 @@ void vm_state::recover(recovery what) {
       adopt();
     return revert();
   case recovery::adopt: return adopt();
+  case recovery::rescue: return settle_rescued();
   }
+}
+
+// Its create is over, whatever became of it.
+void vm_state::settle_rescued() {
+  log::warn({.vm = vm_->id.str()}, "vm_rescued", {{"text", vm_->last_error}});
+  show_change();
+  actor::ask_kin(self_, around_.store, store::settle_atom::value, snapshot())
+      .then([] {},
+            [](caf::error& why) { log::failed({}, "store_failed", actor::from_error(why)); });
 }
 
 void vm_state::adopt() {

@@ -92,6 +92,7 @@ private:
   void committed(bool gone);
   void note_end(machine_ended end);
   void adopt();
+  void settle_rescued();
 
   record_ptr snapshot() const { return std::make_shared<const record>(*vm_); }
   std::string current_step() const;

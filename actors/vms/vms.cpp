@@ -18,6 +18,7 @@ failure was_deleted() { return {errc::not_found, "the VM was deleted", {}, {}, {
 void vms_state::init(vms_actor::pointer self, std::vector<found_vm> found, surroundings around) {
   self_ = self;
   around_ = std::move(around);
+  orphans_ = std::move(around_.orphans.found);
   actor::on_down(self_, [this](const caf::down_msg& down) { gone(down); });
   for (auto& f : found)
     adopt(std::move(f.record), f.then);
@@ -191,7 +192,7 @@ caf::result<void> vms_state::drain() {
 census vms_state::count() const {
   const auto runs = [](const auto& vm) { return has_machine(vm.second.view); };
   return {static_cast<std::uint32_t>(vms_.size()),
-          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs))};
+          static_cast<std::uint32_t>(std::count_if(vms_.begin(), vms_.end(), runs)), orphans_};
 }
 
 // -- what VMs say
@@ -337,6 +338,8 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](ports_atom what, const std::string& ref) { return s.read<vm_ports>(what, ref); },
       [&s](health_atom what, const std::string& ref) { return s.read<vm_health>(what, ref); },
       [&s](console_atom what, const std::string& ref) { return s.read<stream_ticket>(what, ref); },
+      [&s](reclaim_atom, const reclaim_request& request) { return s.reclaim(request); },
+      [&s](discard_atom, const std::string& ref) { return s.discard(ref); },
       [&s](crash_atom, const std::string& ref) { return s.crash(ref); },
       [&s](const vm_view& view) { s.changed(view); },
       [&s](const vm::own_operation& own) { s.heard(own); },
@@ -348,6 +351,7 @@ vms_actor::behavior_type behave(vms_state& s) {
       [&s](orphan_atom, const std::string& id) { s.look_after(id); },
       [&s](stale_atom) { s.stop_stale(); },
       [&s](roster_atom) { return s.call_the_roll(); },
+      [](const work::thunk& t) { t.run(); },
   };
 }
 

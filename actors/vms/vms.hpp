@@ -3,16 +3,22 @@
 #pragma once
 
 #include "actors/operations/operations.hpp"
+#include "actors/store/store.hpp"
 #include "actors/vm/vm.hpp"
+#include "actors/vms/orphans.hpp"
+#include "actors/workers/thunk.hpp"
 #include "messages/client.hpp"
 #include "messages/vms.hpp"
 
+#include <filesystem>
 #include <functional>
+#include <set>
 
 namespace banger::vms {
 
 struct census {
   std::uint32_t vms = 0, running = 0;
+  std::vector<messages::orphan_view> orphans;
 };
 
 using census_atom = caf::atom_constant<caf::atom("census")>;
@@ -63,12 +69,21 @@ using vms_actor = messages::vms_facet::extend_with<vm::vm_listener>::extend<
     /// Internal: time to look for VMs that nobody makes use of.
     caf::reacts_to<stale_atom>,
     /// All VMs and where their actors are. Never waits.
-    caf::replies_to<roster_atom>::with<roster>>;
+    caf::replies_to<roster_atom>::with<roster>, caf::reacts_to<work::thunk>>;
 
 /// Whoever knows what is to be made of a VM whose actor died.
 using recall_actor = caf::typed_actor<
     /// As a daemon start would find it. `not_found`: it was not recorded yet; `corrupted`.
     caf::replies_to<recall_atom, std::string>::with<found_vm_ptr>>;
+
+/// What is needed to take orphans back, or to remove them.
+struct orphan_care {
+  std::filesystem::path vms, images;
+  work::run_fn workers;
+  store::store_actor store;
+  std::vector<messages::orphan_view> found; ///< when the daemon started
+  std::set<std::string> set_aside;          ///< VMs (ids) whose rows cannot be read
+};
 
 /// What the directory needs of the house around it.
 struct surroundings {
@@ -85,7 +100,8 @@ struct surroundings {
   std::chrono::milliseconds stale_after{0}; ///< stops what nobody made use of for so long; 0: never
   events::events_actor events;              ///< may be null
   recall_actor recall;                      ///< null: a VM actor that dies is not made again
-  bool debug_verbs = false;                 ///< for tests: `crash`
+  orphan_care orphans;
+  bool debug_verbs = false; ///< for tests: `crash`
 };
 
 vms_actor spawn_vms(caf::actor_system& system, std::vector<found_vm> found, surroundings around);

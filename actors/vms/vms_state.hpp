@@ -40,6 +40,9 @@ public:
   census count() const;
   caf::result<void> drain();
 
+  caf::result<messages::vm_view> reclaim(const messages::reclaim_request& request);
+  caf::result<void> discard(const std::string& ref);
+
   void changed(const messages::vm_view& view);
   void heard(const vm::own_operation& own);
   void heard(const messages::progress& news);
@@ -90,6 +93,13 @@ private:
   void lost_client(const caf::actor_addr& who);
   void abandon(const std::string& id);
 
+  // Orphans (reclaim.cpp).
+  expected<std::string> find_orphan(const std::string& ref) const;
+  expected<void> check(const std::string& id, orphan& found,
+                       const std::optional<vm_name>& called) const;
+  void bring_in(vm::record vm, caf::typed_response_promise<messages::vm_view> answer);
+  void forget_orphan(const std::string& id);
+
   // Supervision (supervision.cpp).
   void died(const std::string& id, const caf::error& reason);
   void bring_back(const std::string& id, bool unborn);
@@ -112,8 +122,11 @@ private:
   std::map<caf::actor_addr, std::string> actors_; ///< VM actors that live, with the id of their VM
   std::map<std::string, entry> vms_;              ///< by id
   std::map<std::string, std::string> operations_; ///< that run or wait, with the id of their VM
-  std::map<std::string, std::string> promised_;   ///< names, by the operations that will give them
-  std::set<caf::actor_addr> owners_;              ///< clients that ephemeral VMs live for
+  /// Names, by the operations, or the orphans, that will have them.
+  std::map<std::string, std::string> promised_;
+  std::vector<messages::orphan_view> orphans_;
+  std::set<std::string> handled_;    ///< orphans (ids) that are being worked on
+  std::set<caf::actor_addr> owners_; ///< clients that ephemeral VMs live for
   std::vector<caf::typed_response_promise<void>>
       drained_; ///< who waits for the last operation to end
 };

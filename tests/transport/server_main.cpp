@@ -80,6 +80,8 @@ vms_facet::behavior_type vms(vms_facet::stateful_pointer<vms_state> self) {
       [](ports_atom, const std::string&) { return vm_ports{}; },
       [](health_atom, const std::string&) { return vm_health{}; },
       [](console_atom, const std::string&) { return stream_ticket{}; },
+      [](reclaim_atom, const reclaim_request&) { return vm_view{}; },
+      [](discard_atom, const std::string&) {},
       [](crash_atom, const std::string&) {},
   };
 }

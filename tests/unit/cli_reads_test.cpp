@@ -88,6 +88,52 @@ TEST_CASE("prune without somebody to ask wants to be told") {
   CHECK_FALSE(parse({"vm", "prune", "-f", "a"}, at_terminal(false)));
 }
 
+TEST_CASE("folders without a record are pruned by id, and only when that was said", "[faults]") {
+  const auto some = understood<prune_options>({"vm", "prune", "--orphans", "-f", "0a1b", "0c"});
+  CHECK(some.orphans);
+  CHECK(some.ids == refs{"0a1b", "0c"});
+  CHECK(understood<prune_options>({"vm", "prune", "--orphans"}).ids.empty());
+  const auto word = parse({"vm", "prune", "-f", "box"}, at_terminal(true));
+  REQUIRE_FALSE(word);
+  CHECK_THAT(word.error().remedy, Catch::Contains("vm delete"));
+  const auto unasked = parse({"vm", "prune", "--orphans"}, at_terminal(false));
+  REQUIRE_FALSE(unasked);
+  CHECK(unasked.error().remedy == "`banger vm prune --orphans -f` deletes without asking");
+}
+
+TEST_CASE("adopt takes an id and perhaps a name", "[faults]") {
+  const auto asked = understood<adopt_options>({"vm", "adopt", "0a1b", "--name", "box"});
+  CHECK(asked.request.id == "0a1b");
+  CHECK(asked.request.name == "box");
+  CHECK_FALSE(parse({"vm", "adopt"}, at_terminal(true)));
+  CHECK_FALSE(parse({"vm", "adopt", "0a1b", "--name", "Box!"}, at_terminal(true)));
+}
+
+TEST_CASE("the status names folders without a record, and says nothing where there are none",
+          "[faults]") {
+  daemon_status status;
+  CHECK_THAT(status_page(status, ""), !Catch::Contains("rphan"));
+  CHECK(json::parse(status_json(status, false)).at("orphans").empty());
+  status.orphans = {{"0a1b2c3d4e5f", "/vms/0a1b2c3d4e5f", 5 * MiB, 0, "box", "tiny", ""},
+                    {"1a1b2c3d4e5f", "/vms/1a1b2c3d4e5f", 0, 0, "", "", "it has no vm.json"},
+                    {"2a1b2c3d4e5f", "/vms/2a1b2c3d4e5f", 0, 77, "web", "tiny", ""}};
+  const auto page = status_page(status, "");
+  CHECK_THAT(page,
+             Catch::Contains("3 (folders that the database does not know)") &&
+                 Catch::Contains("0a1b2c3d4e5f  box   tiny   5 MiB  /vms/0a1b2c3d4e5f  -\n") &&
+                 Catch::Contains("it has no vm.json\n") &&
+                 Catch::Contains("its hypervisor runs, pid 77\n") &&
+                 Catch::Contains("banger vm adopt ID"));
+  const auto orphan = json::parse(status_json(status, false)).at("orphans").at(0);
+  CHECK(orphan == json{{"id", "0a1b2c3d4e5f"},
+                       {"folder", "/vms/0a1b2c3d4e5f"},
+                       {"used_bytes", 5 * MiB},
+                       {"pid", 0},
+                       {"name", "box"},
+                       {"image", "tiny"},
+                       {"problem", ""}});
+}
+
 TEST_CASE("the table of figures says nothing where nothing runs, but shows the disks") {
   auto stopped = running_otter();
   stopped.name = "heron";

@@ -230,6 +230,18 @@ TEST_CASE("a full disk is told with a remedy and leaves nothing") {
   CHECK(names_in(s.top()) == std::vector<std::string>{"image"});
 }
 
+TEST_CASE("what was written behind an offset of a disk is seen, a hole is not", "[faults]") {
+  const test::scratch s;
+  test::put(s / "d", std::string(8192, 'x'));
+  REQUIRE(grow_file(s / "d", GiB));
+  CHECK(has_data(s / "d", 0));
+  CHECK_FALSE(has_data(s / "d", MiB));
+  std::fstream(s / "d", std::ios::binary | std::ios::in | std::ios::out).seekp(512 * MiB) << "y";
+  CHECK(has_data(s / "d", MiB));
+  CHECK_FALSE(has_data(s / "d", 513 * MiB));
+  CHECK(has_data(s / "none", 0));
+}
+
 TEST_CASE("a disk grows and never shrinks") {
   const test::scratch s;
   put(s / "d", "content");

@@ -284,6 +284,21 @@ TEST_CASE("what was interrupted leaves the VM as the evidence has it") {
     CHECK_FALSE(yields_to_force(v));
 }
 
+TEST_CASE("a create that the host's end cut off is kept once its guest may have written",
+          "[faults]") {
+  using r = recovery;
+  const auto cut_off = [](bool rebooted, bool launched, bool ephemeral = false,
+                          bool lives = false) {
+    return recover(some_vm(state::created, ephemeral), {verb::create, lives, rebooted, launched});
+  };
+  CHECK(cut_off(true, true) == r::rescue);
+  CHECK(cut_off(true, false) == r::remove);
+  CHECK(cut_off(false, true) == r::remove); // the daemon was killed: nobody was told of it
+  CHECK(cut_off(false, true, false, true) == r::remove);
+  CHECK(cut_off(true, true, true) == r::remove);
+  CHECK(recover(some_vm(state::stopped), {verb::remove, false, true, true}) == r::remove);
+}
+
 TEST_CASE("a host that was restarted is told apart from a VM that crashed") {
   using r = recovery;
   auto vm = some_vm(state::running);

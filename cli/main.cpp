@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace banger;
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
   context ctx;
   ctx.stdin_closed = fill_closed_descriptors();
   ::signal(SIGPIPE, SIG_IGN);
+  ::umask(077); // what we make is for its owner, who needs to reach it
   // CAF's threads share our heap: one of their own each costs them more than all they do.
   ::mallopt(M_ARENA_MAX, 1);
   ctx.screen = look_at_terminal();

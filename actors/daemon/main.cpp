@@ -2,6 +2,7 @@
 #include "actors/daemon/connection.hpp"
 #include "actors/daemon/door_watch.hpp"
 #include "actors/daemon/host.hpp"
+#include "actors/daemon/inheritance.hpp"
 #include "actors/daemon/options.hpp"
 #include "actors/gateway/gateway.hpp"
 #include "actors/image/images.hpp"
@@ -19,9 +20,7 @@
 #include <cstdlib>
 #include <future>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 
 namespace {
 
@@ -68,20 +67,12 @@ int print_version() {
 
 // TERM, INT and HUP become a message like any other.
 unique_fd block_signals() {
-  ::signal(SIGPIPE, SIG_IGN);
   sigset_t ends;
   ::sigemptyset(&ends);
   for (int s : {SIGTERM, SIGINT, SIGHUP})
     ::sigaddset(&ends, s);
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   return unique_fd(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-void allow_many_files() {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 // What has to be there before the first actor; each part may say no.
@@ -113,6 +104,8 @@ expected<ground> prepare(options& o) {
   if (!where)
     return tl::unexpected(where.error());
   g.where = *where;
+  for (const auto& line : o.left_as_inherited)
+    log::warn({}, "inherited", {{"text", line}});
   auto lock = lock_state(g.where);
   if (!lock)
     return tl::unexpected(lock.error());
@@ -386,14 +379,13 @@ int serve(options o, const unique_fd& signals) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const auto o = parse_options(argc, argv);
+  auto o = parse_options(argc, argv);
   if (o.exit_code >= 0)
     return o.exit_code;
   if (o.version)
     return print_version();
   if (o.check_migrations)
     return check_migrations();
-  ::umask(077);
-  allow_many_files();
+  o.left_as_inherited = shed_inheritance(o.ready_fd >= 0);
   return serve(o, block_signals());
 }

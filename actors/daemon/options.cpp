@@ -51,6 +51,8 @@ options parse_options(int argc, char** argv) {
     o.told = {app.count("--idle-exit") > 0, app.count("--log-level") > 0,
               app.count("--root-disk") > 0, app.count("--kernel-package") > 0};
     o.idle_exit = std::chrono::seconds(idle);
+    if (!o.kernel_package.empty())
+      o.kernel_package = std::filesystem::absolute(o.kernel_package);
     take_words(o, level, root_disk);
   } catch (const CLI::ParseError& why) {
     o.exit_code = app.exit(why) == 0 ? 0 : 2;

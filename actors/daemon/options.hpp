@@ -25,7 +25,8 @@ struct options {
   double time_scale = 1;                            ///< BANGER_TEST_TIME_SCALE: stretches deadlines
   struct {
     bool idle_exit = false, log_level = false, root_disk = false, kernel_package = false;
-  } told;             ///< what the command line or a variable said; config.toml does not change it
+  } told; ///< what the command line or a variable said; config.toml does not change it
+  std::vector<std::string> left_as_inherited; ///< from our starter, a line each (inheritance.hpp)
   int exit_code = -1; ///< ≥ 0: help was printed or the usage was wrong; leave with it
 };
 

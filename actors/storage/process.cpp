@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace banger::storage {
 
 namespace fs = std::filesystem;
@@ -109,6 +107,27 @@ private:
   }
 };
 
+// What a program may need of its host and its user. Of all else, some changes what it does.
+constexpr std::array passed_on = {"HOME",          "USER",         "LOGNAME",     "APT_CONFIG",
+                                  "SSL_CERT_FILE", "SSL_CERT_DIR", "ftp_proxy",   "FTP_PROXY",
+                                  "http_proxy",    "HTTP_PROXY",   "https_proxy", "HTTPS_PROXY",
+                                  "all_proxy",     "ALL_PROXY",    "no_proxy",    "NO_PROXY"};
+
+// Its absolute folders, then those where the administrator's programs are.
+std::vector<fs::path> search_path() {
+  const char* given = std::getenv("PATH");
+  std::string folders = given == nullptr ? "" : given;
+  folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
+  std::vector<fs::path> all;
+  for (std::size_t at = 0; at <= folders.size();) {
+    const auto end = std::min(folders.find(':', at), folders.size());
+    if (fs::path folder = folders.substr(at, end - at); folder.is_absolute())
+      all.push_back(std::move(folder));
+    at = end + 1;
+  }
+  return all;
+}
+
 std::vector<std::string> child_environment(const std::vector<std::string>& more) {
   std::vector<std::string> all;
   const auto set = [&](std::string_view pair) {
@@ -116,10 +135,14 @@ std::vector<std::string> child_environment(const std::vector<std::string>& more)
     std::erase_if(all, [&](const std::string& old) { return old.starts_with(name); });
     all.emplace_back(pair);
   };
-  for (char** at = environ; at != nullptr && *at != nullptr; ++at)
-    all.emplace_back(*at);
+  for (const auto* name : passed_on)
+    if (const char* value = std::getenv(name))
+      all.push_back(std::string(name) + "=" + value);
+  std::string path = "PATH=";
+  for (const auto& folder : search_path())
+    path += (path.back() == '=' ? "" : ":") + folder.string();
+  set(path);
   set("LC_ALL=C");
-  set("LANGUAGE=");
   for (const auto& pair : more)
     set(pair);
   return all;
@@ -263,17 +286,11 @@ expected<process_end> child::wait(const std::stop_token& stop) {
 fs::path find_program(std::string_view name) {
   if (name.find('/') != std::string_view::npos)
     return ::access(std::string(name).c_str(), X_OK) == 0 ? fs::path(name) : fs::path{};
-  const char* path = std::getenv("PATH");
-  std::string folders = path == nullptr ? "" : path;
-  folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
-  for (std::size_t at = 0; at <= folders.size();) {
-    const auto end = std::min(folders.find(':', at), folders.size());
-    auto file = fs::path(folders.substr(at, end - at)) / name;
+  for (const auto& folder : search_path()) {
+    auto file = folder / name;
     std::error_code ignored;
-    if (file.is_absolute() && fs::is_regular_file(file, ignored) &&
-        ::access(file.c_str(), X_OK) == 0)
+    if (fs::is_regular_file(file, ignored) && ::access(file.c_str(), X_OK) == 0)
       return file;
-    at = end + 1;
   }
   return {};
 }

@@ -16,8 +16,10 @@ namespace banger::storage {
 
 struct command {
   std::vector<std::string> argv = {}; ///< argv[0] is searched in PATH, then in the sbin folders
-  std::vector<std::string> env = {};  ///< NAME=value, on top of the daemon's own and LC_ALL=C
-  std::filesystem::path cwd = {};     ///< empty: the daemon's
+  /// NAME=value, on top of LC_ALL=C, PATH and what of the daemon's says where the user and his
+  /// proxies are: nothing else of the shell that started the daemon reaches a program.
+  std::vector<std::string> env = {};
+  std::filesystem::path cwd = {}; ///< empty: the daemon's
   int input = -1;  ///< descriptor that becomes stdin, still the caller's; -1: /dev/null
   int output = -1; ///< descriptor that becomes stdout, still the caller's; -1: it is kept
   std::chrono::milliseconds deadline{60'000};

@@ -3,7 +3,9 @@
 #include "tests/unit/storage_scratch.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
+#include <map>
 #include <thread>
 #include <unistd.h>
 
@@ -128,6 +130,35 @@ TEST_CASE("environment and input are those that were given") {
   ::close(in);
   REQUIRE(end);
   CHECK(end->out == "1 C\nfrom a file/\n");
+}
+
+TEST_CASE("what the shell of the daemon had in its environment does not reach a program",
+          "[faults]") {
+  const auto with = [](const std::map<std::string, std::string>& hostile) {
+    for (const auto& [name, value] : hostile)
+      ::setenv(name.c_str(), value.c_str(), 1);
+    const auto end = run({.argv = {"/usr/bin/env"}});
+    for (const auto& [name, value] : hostile)
+      if (name != "PATH")
+        ::unsetenv(name.c_str());
+    REQUIRE(end);
+    return "\n" + end->out;
+  };
+  const std::string path = std::getenv("PATH");
+  const auto said = with({{"LANG", "tr_TR.UTF-8"},
+                          {"LC_ALL", "no_such"},
+                          {"LC_NUMERIC", "de_DE"},
+                          {"PERL5OPT", "-Mnone"},
+                          {"TAR_OPTIONS", "--none"},
+                          {"TMPDIR", "/none"},
+                          {"http_proxy", "http://proxy:1"},
+                          {"PATH", ".:bin::" + path}});
+  ::setenv("PATH", path.c_str(), 1);
+  for (const auto* gone : {"tr_TR", "no_such", "de_DE", "-Mnone", "--none", "/none"})
+    CHECK_THAT(said, !Catch::Contains(gone));
+  CHECK_THAT(said, Catch::Contains("\nLC_ALL=C\n") &&
+                       Catch::Contains("\nhttp_proxy=http://proxy:1\n") &&
+                       Catch::Contains("\nPATH=" + path + ":/usr/sbin"));
 }
 
 TEST_CASE("lines are told while the program runs") {

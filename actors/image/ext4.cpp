@@ -78,7 +78,12 @@ public:
   }
 
   expected<void> open(const fs::path& file) {
-    return check("open", ::ext2fs_open(file.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0,
+    fd_.reset(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd_)
+      return fail_errno("cannot open a new image", errno);
+    // It takes what follows a '?' of a name for options.
+    const auto name = "/proc/self/fd/" + std::to_string(fd_.get());
+    return check("open", ::ext2fs_open(name.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0,
                                        ::unix_io_manager, &system_));
   }
   expected<void> everything_to_root();
@@ -95,6 +100,7 @@ private:
   static void set(ext2_inode& inode, const owner& to);
   expected<void> empower(ext2_ino_t number, const std::string& capability);
 
+  unique_fd fd_;
   ext2_filsys system_ = nullptr;
 };
 
@@ -190,8 +196,8 @@ std::vector<std::string> mke2fs_arguments(const fs::path& tree, const fs::path& 
           "-E",
           "nodiscard,assume_storage_prezeroed=1,root_owner=0:0",
           "-d",
-          tree.string(),
-          file.string()};
+          fs::absolute(tree).string(),
+          file.filename().string()};
 }
 
 } // namespace
@@ -214,6 +220,7 @@ expected<void> build_ext4(const fs::path& tree, const fs::path& file, const ext4
   if (auto ok = make_sparse(file, o.bytes); !ok)
     return ok;
   const storage::command make{.argv = mke2fs_arguments(tree, file, o, *n),
+                              .cwd = fs::absolute(file).parent_path(),
                               .deadline = std::chrono::minutes(5)};
   if (auto ok = storage::run(make, stop); !ok)
     return explain(ok.error(), o.bytes);

@@ -102,9 +102,13 @@ std::vector<std::string> mke2fs_arguments(const fs::path& file, std::uint64_t by
 }
 
 expected<void> close_root_folder(const fs::path& file) {
+  const unique_fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd)
+    return fail_errno("cannot open the disk " + file.string(), errno);
   ext2_filsys system = nullptr;
-  auto bad = ::ext2fs_open(file.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, ::unix_io_manager,
-                           &system);
+  // It takes what follows a '?' of a name for options.
+  auto bad = ::ext2fs_open(("/proc/self/fd/" + std::to_string(fd.get())).c_str(),
+                           EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, ::unix_io_manager, &system);
   if (bad == 0) {
     ext2_inode inode{};
     bad = ::ext2fs_read_inode(system, EXT2_ROOT_INO, &inode);
@@ -138,7 +142,8 @@ expected<void> make_ext4(const fs::path& file, std::uint64_t bytes, const std::s
   scrap temporary(temporary_for(file));
   if (auto made = make_sparse(temporary.path(), bytes); !made)
     return made;
-  const command make{.argv = mke2fs_arguments(temporary.path(), bytes, label)};
+  const command make{.argv = mke2fs_arguments(temporary.path().filename(), bytes, label),
+                     .cwd = fs::absolute(temporary.path()).parent_path()};
   if (auto made = run(make, stop); !made)
     return explain(made.error());
   if (closed)

@@ -213,6 +213,11 @@ void bench_all() {
 // Test cases by their form only: they fail when something could not be measured.
 TEST_CASE("bench") { bench_all(); }
 
+TEST_CASE("bench of what is durable") {
+  print_head();
+  bench_durability();
+}
+
 TEST_CASE("bench of many VMs") {
   print_head();
   bench_scale();

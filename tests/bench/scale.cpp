@@ -2,11 +2,14 @@
 
 #include "cli/client.hpp"
 #include "messages/base/names.hpp"
+#include "messages/base/unique_fd.hpp"
 #include "tests/bench/table.hpp"
 #include "tests/bench/timing.hpp"
 #include "tests/support/procfs.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 namespace banger::bench {
 
@@ -127,6 +130,34 @@ figures alone(talker& t, std::size_t first) {
   return took;
 }
 
+/// What the file system of the VMs takes to bring a page to the disk, as the log of the database
+/// does.
+class page_to_disk {
+public:
+  explicit page_to_disk(const std::filesystem::path& folder)
+      : file_(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) {
+    if (!file_)
+      give_up("no file can be made in " + folder.string());
+  }
+  double operator()() {
+    const std::string page(4096, 'x');
+    const auto begun = clock::now();
+    if (::pwrite(file_.get(), page.data(), page.size(), at_) < 0 || ::fdatasync(file_.get()) != 0)
+      give_up("a page does not come to the disk");
+    at_ += static_cast<off_t>(page.size());
+    return ms_since(begun);
+  }
+
+private:
+  unique_fd file_;
+  off_t at_ = 0;
+};
+
+void print_disk_row(const std::string& verb, const pairs& took) {
+  print_row(verb + ", over an fdatasync of its file system [ms]", spread(took.floor),
+            spread(took.ours), text("%+.1f", took.over()), "");
+}
+
 void bench_curve(talker& t) {
   std::size_t there = 0;
   for (const auto size : {std::size_t{10}, std::size_t{100}, most}) {
@@ -226,6 +257,33 @@ void bench_starts(test::home& h) {
 }
 
 } // namespace
+
+// What is acknowledged is on the disk: a create syncs a new VM's files and the database, a delete
+// the database twice and the folder of VMs.
+void bench_durability() {
+  scripted_home h;
+  {
+    talker t(h);
+    page_to_disk sync(h.state());
+    pairs create, remove;
+    for (std::size_t i = 0; i < samples; ++i) {
+      for (auto* verb : {&create, &remove}) {
+        verb->floor.push_back(sync());
+        const auto begun = clock::now();
+        if (verb == &create)
+          t.create(i);
+        else
+          t.verb("delete", i);
+        t.settle(0);
+        verb->ours.push_back(ms_since(begun));
+      }
+    }
+    print_disk_row("create", create);
+    print_disk_row("delete", remove);
+    bench_creates(t);
+  }
+  h.close();
+}
 
 void bench_scale() {
   scripted_home none, h;

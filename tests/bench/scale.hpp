@@ -4,5 +4,7 @@
 namespace banger::bench {
 
 void bench_scale();
+/// Creates and deletes beside what a sync of the same file system takes.
+void bench_durability();
 
 } // namespace banger::bench

@@ -137,7 +137,7 @@ TEST_CASE("a clock follows the host's, and one that the guest sets is its own",
 }
 
 // BANGER_TEST_MINUTES: as many instead of 60.
-TEST_CASE("a guest's clock is right after an hour of load", "[vm][user][hour][faults]") {
+TEST_CASE("a guest's clock is right after an hour of load", "[vm][user][long][faults]") {
   const auto* wanted = std::getenv("BANGER_TEST_LONG");
   if (wanted == nullptr || std::string_view(wanted) != "1")
     return skip("only with scripts/test --long");

@@ -7,57 +7,9 @@
 # cut, and at most one command of each lane is in between. The cut is SIGKILL to the outer hypervisor: its guest's page
 # cache is gone, its disk is what was written.
 #
-# A line of the ledger: ROUND LANE begin|ack|fail|found OP VM [ARGUMENT]. VM is a key that a rename does not change.
+# What the ledger is and how the lanes write it: ledger.sh.
+. "$here/ledger.sh"
 inner_home=/srv/power
-
-# -- the model: what the ledger says ---------------------------------------------------------------
-
-declare -A name_of=() state_of=() writes_of=() size_of=() id_of=() flight_of=()
-newest=0
-
-# LANE begin|ack|fail|found OP VM [ARGUMENT]
-apply() {
-  local what=$2 op=$3 vm=$4 argument=${5:-}
-  case $what in
-    begin)
-      flight_of[$vm]="$op $argument"
-      [ "$op" != create ] || newest=$((newest > ${vm#?} ? newest : ${vm#?}))
-      return
-      ;;
-    fail) return ;;
-  esac
-  unset "flight_of[$vm]"
-  case $op in
-    create) # STATE:BYTES:ID
-      name_of[$vm]=$vm
-      writes_of[$vm]=0
-      IFS=: read -r "state_of[$vm]" "size_of[$vm]" "id_of[$vm]" <<<"$argument"
-      ;;
-    start) state_of[$vm]=running ;;
-    stop) state_of[$vm]=stopped ;;
-    write) writes_of[$vm]=$argument ;;
-    rename) name_of[$vm]=$argument ;;
-    grow) size_of[$vm]=$argument ;;
-    delete) state_of[$vm]=gone ;;
-    state) state_of[$vm]=$argument ;; # found only
-  esac
-}
-
-note() {
-  local words
-  read -ra words <<<"$*"
-  apply "${words[@]:1}"
-  echo "$*" >>"$ledger"
-  [ -z "${bell:-}" ] || echo "$*" >&"$bell"
-}
-
-# Keys of a lane's VMs that are there.
-alive() {
-  local vm
-  for vm in "${!state_of[@]}"; do
-    case $vm in "$1"*) [ "${state_of[$vm]}" = gone ] || echo "$vm" ;; esac
-  done | sort -V
-}
 
 # -- inside of the machine -------------------------------------------------------------------------
 
@@ -76,116 +28,31 @@ power_on() {
   ' power_on "${host_facts:-}" || die "the machine is not ready"
 }
 
+clear_inside() {
+  inside '[ ! -d "$HOME" ] || { banger vm list -q | xargs -r banger vm delete -q >/dev/null; banger daemon stop 2>/dev/null; rm -rf "$HOME"; }'
+}
+
 prepare_inside() {
+  clear_inside
   inside '
     umask 077
-    if [ -x /root/bin/banger ] && [ ! -d "$HOME" ]; then
-      mkdir -p "$HOME/.cache/banger" "$HOME/.local/state/banger"
-      cp -a --sparse=always /root/.cache/banger/kernels "$HOME/.cache/banger/"
-      cp -a --sparse=always /root/.local/state/banger/images "$HOME/.local/state/banger/"
-    fi
+    mkdir -p "$HOME/.cache/banger" "$HOME/.local/state/banger"
+    cp -a --sparse=always /root/.cache/banger/kernels "$HOME/.cache/banger/"
+    cp -a --sparse=always /root/.local/state/banger/images "$HOME/.local/state/banger/"
     banger vm run --rm --image tiny -q -- true >/dev/null && sync' || die "the banger inside does not work"
   host_facts=$(inside 'cat "$HOME/.cache/banger/host"')
 }
 
-# Each line is a command; its exit code and its words are the answer.
-executor='while IFS= read -r line; do
-  said=$(eval "$line" 2>&1 </dev/null)
-  printf "%s %s\n" $? "${said//$'"'\\n'"'/ }"
-done'
-
-# -- what is done in a round -----------------------------------------------------------------------
-
-# Sets op, vm, argument, command.
-plan_create() {
-  local more=$1
-  op=create vm=$lane$((++newest)) argument=$((64 + 32 * (RANDOM % 4)))M
-  command="banger vm create --image tiny --name $vm --disk-size $argument -q --json $more"
-}
-plan_start() { op=start argument='' command="banger vm start ${name_of[$vm]} -q"; }
-plan_stop() { op=stop argument='' command="banger vm stop ${name_of[$vm]} -q"; }
-plan_delete() { op=delete argument='' command="banger vm delete ${name_of[$vm]} -q"; }
-plan_rename() { op=rename argument=$vm-$((RANDOM % 10000)) command="banger vm rename ${name_of[$vm]} $argument"; }
-plan_grow() {
-  op=grow argument=$((size_of[$vm] + 33554432))
-  command="banger vm set ${name_of[$vm]} --disk-size $((argument >> 20))M -q"
-}
-# On both of its disks.
-plan_write() {
-  op=write argument=$((writes_of[$vm] + 1))
-  command="banger vm exec ${name_of[$vm]} -n -- sh -c 'for d in /root/w /var/w; do mkdir -p \$d; seq $argument $((argument + 2000)) >\$d/$argument; done; sync'"
-}
-
-plan() {
-  local there dice least=2 most=3 boots=60
-  mapfile -t there < <(alive "$lane")
-  [ "$lane" = a ] || { least=3 most=6 boots=0; }
-  if [ ${#there[@]} -lt $least ] || { [ ${#there[@]} -lt $most ] && [ $((RANDOM % 6)) = 0 ]; }; then
-    plan_create "$([ "$lane" = a ] || echo --no-start)"
-    return
-  fi
-  vm=${there[RANDOM % ${#there[@]}]} dice=$((RANDOM % 100))
-  if [ "${state_of[$vm]}" = running ]; then
-    case $((dice < 50 ? 0 : dice < 70 ? 1 : dice < 85 ? 2 : 3)) in
-      0) plan_write ;;
-      1) plan_stop ;;
-      2) plan_rename ;;
-      3) plan_delete ;;
-    esac
-  elif [ "$dice" -lt $boots ]; then
-    plan_start
-  else
-    case $((RANDOM % 3)) in
-      0) plan_rename ;;
-      1) plan_grow ;;
-      2) plan_delete ;;
-    esac
-  fi
-}
-
-# What is remembered of a command that has succeeded.
-outcome() {
-  [ "$op" = create ] || { echo "$argument"; return; }
-  local id state=running
-  id=$(sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' <<<"$1")
-  [ "$lane" = a ] || state=created
-  echo "$state:$((${argument%M} << 20)):$id"
-}
-
-lane() {
-  local round=$1 lane=$2 op vm argument command status said
-  RANDOM=$(((seed + 131 * round + $(printf %d "'$lane")) % 32768))
-  trap '' PIPE
-  rm -f "$work/in.$lane" "$work/out.$lane"
-  mkfifo "$work/in.$lane" "$work/out.$lane"
-  timeout -k 1 900 "$banger" vm exec nest --env "HOME=$inner_home" --env XDG_RUNTIME_DIR=/run/power -- \
-    bash -uo pipefail -c "$executor" <"$work/in.$lane" >"$work/out.$lane" 2>/dev/null &
-  exec 3>"$work/in.$lane" 4<"$work/out.$lane"
-  while :; do
-    plan
-    note "$round $lane begin $op $vm $argument"
-    printf '%s\n' "$command" >&3 2>/dev/null || break
-    IFS=' ' read -r status said <&4 || break
-    if [ "$status" != 0 ]; then
-      note "$round $lane fail $op $vm $argument: exit code $status: $said"
-      break
-    fi
-    note "$round $lane ack $op $vm $(outcome "$said")"
-  done
-  exec 3>&- 4<&-
-  wait
-}
-
 # -- the cut ---------------------------------------------------------------------------------------
 
-hypervisor_pid() { sed -n 's/^pid //p' "$HOME"/.local/state/banger/vms/"$("$banger" vm list -q)"*/process; }
+hypervisor_pid() { sed -n 's/^pid //p' "$HOME"/.local/state/banger/vms/"$("$banger" vm list | awk '$2 == "nest" {print $1}')"*/process; }
 
 # After so many acknowledgements of one lane, and so many milliseconds: half of the time none.
 cut_power() {
   local round=$1 counted=0 line pid lanes
   RANDOM=$(((seed + 131 * round) % 32768))
   local whose=a wanted=$((1 + RANDOM % 4)) delay=$((RANDOM % 2 ? RANDOM % 3000 : 0))
-  [ $((RANDOM % 2)) = 0 ] || { whose=b wanted=$((1 + RANDOM % 16)); }
+  [ $((RANDOM % 3)) != 0 ] || { whose=b wanted=$((1 + RANDOM % 20)); }
   moment="after $wanted acknowledgements of lane $whose and $delay ms"
   pid=$(hypervisor_pid)
   lane "$round" a &
@@ -211,6 +78,20 @@ cut_power() {
   done <"$ledger"
 }
 
+# One cut in five has another one after it, in the recovery.
+cut_again() {
+  [ $((RANDOM % 5)) = 0 ] || return 0
+  local delay=$((RANDOM % 3000)) first
+  power_on
+  inside 'banger vm list' >/dev/null 2>&1 &
+  first=$!
+  sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"
+  kill -KILL "$(hypervisor_pid)"
+  wait $first || true
+  "$banger" vm kill nest -q >/dev/null
+  moment="$moment, again $delay ms into the recovery"
+}
+
 # -- the comparison --------------------------------------------------------------------------------
 
 # vm ID NAME STATE, folder ID BYTES-OF-WORK-DISK MAGIC-AND-SIZE-OF-ROOT-DISK, unknown ID, image BYTES
@@ -225,11 +106,12 @@ look_inside() {
     cd "$HOME/.local/state/banger"
     for folder in vms/*/; do
       [ -d "$folder" ] || continue
-      echo "folder $(basename "$folder") $(stat -c %s "$folder/work.img" 2>/dev/null)" \
-        $(od -An -v -tx1 -N4 "$folder/root.qcow2" 2>/dev/null | tr -d " ") \
-        $((0x0$(od -An -v -tx1 -j24 -N8 "$folder/root.qcow2" 2>/dev/null | tr -d " ")))
+      work=$(stat -c %s "$folder/work.img" 2>/dev/null)
+      magic=$(od -An -v -tx1 -N4 "$folder/root.qcow2" 2>/dev/null | tr -d " ")
+      bytes=$(od -An -v -tx1 -j24 -N8 "$folder/root.qcow2" 2>/dev/null | tr -d " ")
+      echo "folder $(basename "$folder") ${work:--} ${magic:--} $((0x0$bytes))"
     done
-    grep unknown_vm bangerd.log | grep -oE "vms/[0-9a-f]{12}" | sed "s,vms/,unknown ," | sort -u
+    grep -a unknown_vm bangerd.log | grep -oE "vms/[0-9a-f]{12}" | sed "s,vms/,unknown ," | sort -u
     stat -c "image %s" images/tiny/rootfs-*.img'
 }
 
@@ -347,7 +229,7 @@ compare() {
   flights=''
   for vm in "${vms[@]}"; do
     [ -n "$vm" ] || continue
-    [ -z "${flight_of[$vm]:-}" ] || flights="$flights, ${flight_of[$vm]%% *} $vm"
+    [ -z "${flight_of[$vm]:-}" ] || flights="$flights ${flight_of[$vm]%% *} $vm,"
     case ${flight_of[$vm]:-} in create*) cut_creates=$((cut_creates + 1)) ;; esac
     [ "${state_of[$vm]:-}" = gone ] || check_vm "$vm"
   done
@@ -392,10 +274,11 @@ power() {
   for round in $(seq "$rounds"); do
     began=$SECONDS
     cut_power "$round"
+    cut_again
     power_on
     compare
-    echo "round $round: cut $moment, in flight${flights:- nothing}; $(alive '' | wc -l) VMs are as acknowledged; $((SECONDS - began)) s"
+    echo "round $round: cut $moment, in flight${flights:- nothing,} $(alive '' | wc -l) VMs are as acknowledged; $((SECONDS - began)) s"
   done
-  inside 'banger vm list -q | xargs -r banger vm delete -q >/dev/null; banger daemon stop; rm -rf "$HOME"'
+  clear_inside
   echo "$rounds cuts, $(grep -c ' ack ' "$ledger") acknowledgements, nothing lost"
 }

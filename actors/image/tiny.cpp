@@ -10,7 +10,7 @@ expected<filling> fill_tiny(const std::filesystem::path& tree, const std::stop_t
     return tl::unexpected(parts.error());
   if (auto ok = fill_tiny_tree(tree, *parts, stop); !ok)
     return tl::unexpected(ok.error());
-  return filling{{tiny_bytes, "banger-tiny", false, tiny_owners()}, {}};
+  return filling{{tiny_bytes, "banger-tiny", true, tiny_owners()}, {}};
 }
 
 } // namespace banger::image

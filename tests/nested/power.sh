@@ -250,7 +250,7 @@ die() {
   echo "-- what was found"
   echo "${found:-}"
   echo "-- the log inside"
-  timeout 60 "$banger" vm exec nest -n -- tail -n 40 "$inner_home/.local/state/banger/bangerd.log" || true
+  timeout 60 "$banger" vm exec nest -n -- tail -n 40 "$inner_home/.local/state/banger/bangerd.log" | tr -d "\0" || true
   # shellcheck disable=SC2046
   kill $(jobs -p) 2>/dev/null || true
   exit 1

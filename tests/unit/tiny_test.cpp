@@ -102,6 +102,33 @@ TEST_CASE("tiny is made once, also when several want it at the same time") {
   CHECK(files[1] == files[2]);
 }
 
+TEST_CASE("tiny has a journal, and one that was made without is made again") {
+  if (!have_parts())
+    return;
+  const test::scratch s;
+  const auto features = [](const fs::path& image) {
+    const auto end = storage::run({.argv = {"debugfs", "-R", "stats", image.string()}});
+    REQUIRE(end);
+    return end->out;
+  };
+  const auto made = ensure_image(s / "tiny", tiny, {});
+  REQUIRE(made);
+  CHECK(features(made->file).find("has_journal") != std::string::npos);
+  auto manifest = slurp(s / "tiny/manifest.json");
+  const std::string mark = "\"journal\"";
+  REQUIRE(manifest.find(mark) != std::string::npos);
+  manifest.replace(manifest.find(mark), mark.size(), "\"nothing\"");
+  std::ofstream(s / "tiny/manifest.json") << manifest;
+  const auto found = find_image(s / "tiny");
+  REQUIRE(found);
+  CHECK_FALSE(found->has_value());
+  int builds = 0;
+  REQUIRE(ensure_image(s / "tiny", tiny, [&](auto stage, auto) { builds += stage == "image"; }));
+  CHECK(builds == 1);
+  REQUIRE(ensure_image(s / "tiny", tiny, [&](auto stage, auto) { builds += stage == "image"; }));
+  CHECK(builds == 1);
+}
+
 TEST_CASE("a damaged tiny is told with what to delete, and deleting it heals") {
   if (!have_parts())
     return;

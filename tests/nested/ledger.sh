@@ -120,8 +120,7 @@ lane() {
   trap '' PIPE
   rm -f "$work/in.$lane" "$work/out.$lane"
   mkfifo "$work/in.$lane" "$work/out.$lane"
-  timeout -k 1 900 "$banger" vm exec nest --env "HOME=$inner_home" --env XDG_RUNTIME_DIR=/run/power -- \
-    bash -uo pipefail -c "$executor" <"$work/in.$lane" >"$work/out.$lane" 2>/dev/null &
+  timeout -k 1 900 "$banger" vm exec nest "${around[@]}" -- bash -uo pipefail -c "$executor" <"$work/in.$lane" >"$work/out.$lane" 2>/dev/null &
   exec 3>"$work/in.$lane" 4<"$work/out.$lane"
   while :; do
     plan

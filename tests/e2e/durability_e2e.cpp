@@ -86,8 +86,8 @@ TEST_CASE("what makes a VM known is on the disk after its files, and what forget
   INFO(made.text());
   const auto folder = "/vms/" + h.show("a").at("id").get<std::string>();
   long files = -1;
-  for (const std::string& what :
-       {folder + "/root.", folder + "/work.img>", folder + ">", std::string("/vms>")}) {
+  for (const std::string& what : {folder + "/root.", folder + "/work.img>", folder + "/vm.json>",
+                                  folder + ">", std::string("/vms>")}) {
     const auto done = made.end_of("fsync", what);
     INFO(what);
     CHECK(done >= 0);

@@ -98,7 +98,7 @@ std::optional<std::string> elf_loader(std::string_view head) {
       continue;
     const auto offset = number_at(head, at + (is_wide ? 8 : 4), word);
     const auto size = number_at(head, at + (is_wide ? 32 : 16), word);
-    if (offset >= head.size() || size > head.size() - offset)
+    if (size == 0 || offset >= head.size() || size > head.size() - offset)
       return std::nullopt;
     const auto path = head.substr(offset, size);
     return std::string(path.substr(0, path.find('\0')));

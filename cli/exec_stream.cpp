@@ -233,11 +233,10 @@ expected<void> exec_stream::take_up_terminal() {
 
 expected<void> exec_stream::take_failed(std::string_view payload) {
   const auto body = guest::decode<guest::failed_body>(payload);
-  if (body && body->request == frame_type::exited) {
-    why_ = body->text;
-    return {};
-  } // else too late for a command that has just ended
-  if (body && (body->request == frame_type::signal || body->request == frame_type::resize))
+  const auto of = body ? body->request : frame_type::open;
+  why_ = of == frame_type::exited ? body->text : why_;
+  // The others came too late for a command that has just ended.
+  if (of == frame_type::exited || of == frame_type::signal || of == frame_type::resize)
     return {};
   if (body && opened_)
     return fail(errc::operation_failed, body->text);

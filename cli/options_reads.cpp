@@ -101,6 +101,9 @@ expected<command> parse_prune(const std::vector<std::string>& words, const surro
       return fail(errc::bad_request, "unexpected word '" + options.ids.front() + "'",
                   "vm prune deletes every VM that does not run",
                   "`banger vm delete VM` deletes one; `--orphans` goes with ids of folders");
+    if (std::count(options.ids.begin(), options.ids.end(), "") > 0)
+      return fail(errc::bad_request, "an id of a folder is empty", "it would fit every folder",
+                  "`banger daemon status` shows the ids");
     if (!options.force && !around.typed_input)
       return fail(errc::bad_request, "vm prune asks before it deletes",
                   "standard input is not a terminal, so nobody can answer",

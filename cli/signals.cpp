@@ -17,6 +17,13 @@ bool is_ignored(int number) {
   return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+std::optional<int> read_one(int fd) {
+  signalfd_siginfo info{};
+  if (::read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info))
+    return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
 } // namespace
 
 signal_source::signal_source(std::initializer_list<int> more)
@@ -26,6 +33,7 @@ signal_source::signal_source(std::initializer_list<int> more)
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     if (!is_ignored(number))
       sigaddset(&wanted, number);
+  const auto ending = wanted;
   for (const int number : more)
     sigaddset(&wanted, number);
   ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
@@ -34,6 +42,7 @@ signal_source::signal_source(std::initializer_list<int> more)
   ::sigaction(SIGTTIN, &ignore, &input_before_);
   ::sigaction(SIGTTOU, &ignore, &output_before_);
   fd_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  ending_.reset(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 // What came after the last look is dropped with us: it was meant for what has just ended.
@@ -46,19 +55,8 @@ signal_source::~signal_source() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-std::optional<int> signal_source::next() const {
-  signalfd_siginfo info{};
-  if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info))
-    return std::nullopt;
-  return static_cast<int>(info.ssi_signo);
-}
-
-std::optional<int> signal_source::next_of_the_end() const {
-  while (const auto number = next())
-    if (*number == SIGINT || *number == SIGTERM || *number == SIGHUP || *number == SIGQUIT)
-      return number;
-  return std::nullopt;
-}
+std::optional<int> signal_source::next() const { return read_one(fd_.get()); }
+std::optional<int> signal_source::next_ending() const { return read_one(ending_.get()); }
 
 const signal_source* signal_source::innermost() { return innermost_source; }
 

@@ -24,8 +24,9 @@ public:
 
   int fd() const { return fd_.get(); }
   std::optional<int> next() const; ///< signal number
-  /// The same, without those that were asked for beside the four.
-  std::optional<int> next_of_the_end() const;
+  /// The same of the four alone: others stay for `next`.
+  int ending_fd() const { return ending_.get(); }
+  std::optional<int> next_ending() const;
   /// The one made last of those that exist; none: signals have their usual effect.
   static const signal_source* innermost();
 
@@ -34,7 +35,7 @@ private:
   const signal_source* outer_;
   struct sigaction input_before_ {};
   struct sigaction output_before_ {};
-  unique_fd fd_;
+  unique_fd fd_, ending_;
 };
 
 /// All signals blocked while it exists: threads made meanwhile never take one.

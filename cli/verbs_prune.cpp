@@ -54,13 +54,22 @@ int prune_orphans(const prune_options& asked, context& ctx) {
   auto all = std::move(status->orphans);
   std::erase_if(all, [&](const orphan_view& o) { return !wanted(o, asked.ids); });
   int code = exit_ok;
-  for (const auto& id : asked.ids)
-    if (std::none_of(all.begin(), all.end(), [&](const auto& o) { return o.id.starts_with(id); }))
+  for (const auto& id : asked.ids) {
+    const auto fits =
+        std::count_if(all.begin(), all.end(), [&](const auto& o) { return o.id.starts_with(id); });
+    if (fits > 1)
+      return ctx.report({errc::ambiguous,
+                         "'" + id + "' fits several folders without a record",
+                         {},
+                         "`banger daemon status` shows their ids",
+                         {}});
+    if (fits == 0)
       code = ctx.report({errc::not_found,
                          "there is no folder of a VM '" + id + "' without a record",
                          {},
                          "`banger daemon status` shows those there are",
                          {}});
+  }
   if (all.empty() && asked.ids.empty())
     note("there is no folder without a record: nothing to delete\n");
   if (all.empty())

@@ -3,6 +3,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/operations.hpp"
 #include "cli/print.hpp"
+#include "cli/waiting.hpp"
 
 #include <unistd.h>
 
@@ -70,6 +71,7 @@ made make_vm(context& ctx, const create_request& request, const signal_source& s
 // Bounded, and not to be interrupted. A daemon that does not manage in time does it later: the VM
 // is ephemeral, and its client will be gone.
 void remove_vm(context& ctx, const vm_view& vm, bool quiet) {
+  const uninterrupted shield;
   progress_line line(ctx.screen, quiet, vm.name);
   const auto ticket = ctx.daemon->begin(verb_request{"delete", vm.id});
   if (!ticket) {

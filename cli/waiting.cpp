@@ -13,6 +13,7 @@ namespace {
 
 // Of the main thread, which is the only one that waits here.
 std::optional<int> interrupted_by;
+int shields = 0;
 
 tl::unexpected<failure> interrupted() {
   return fail(errc::cancelled, "interrupted", "what the daemon has begun by then goes on");
@@ -27,24 +28,28 @@ int left_until(wait_clock::time_point until) {
 
 } // namespace
 
+uninterrupted::uninterrupted() { ++shields; }
+uninterrupted::~uninterrupted() { --shields; }
+
 std::optional<int> interruption() { return interrupted_by; }
 
 expected<bool> await(pollfd* fds, std::size_t count, wait_clock::time_point until) {
   std::array<pollfd, 4> all{};
   count = std::min(count, all.size() - 1);
   for (;;) {
-    if (interrupted_by)
+    const bool shielded = shields > 0;
+    if (interrupted_by && !shielded)
       return interrupted();
-    const auto* signals = signal_source::innermost();
+    const auto* signals = shielded ? nullptr : signal_source::innermost();
     std::copy_n(fds, count, all.begin());
-    all[count] = {signals != nullptr ? signals->fd() : -1, POLLIN, 0};
+    all[count] = {signals != nullptr ? signals->ending_fd() : -1, POLLIN, 0};
     const int n = ::poll(all.data(), count + 1, left_until(until));
     if (n < 0 && errno != EINTR)
       return fail_errno("cannot wait", errno);
     if (n > 0 && all[count].revents != 0)
-      if (const auto number = signals->next_of_the_end())
+      if (const auto number = signals->next_ending())
         interrupted_by = *number;
-    if (interrupted_by)
+    if (interrupted_by && !shielded)
       return interrupted();
     std::copy_n(all.begin(), count, fds);
     if (n > 0 && std::any_of(fds, fds + count, [](const pollfd& p) { return p.revents != 0; }))

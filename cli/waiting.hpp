@@ -23,6 +23,15 @@ inline constexpr auto for_ever = wait_clock::time_point::max();
 /// The signal that ended a wait. From then on every wait ends at once.
 std::optional<int> interruption();
 
+/// While it exists no wait is ended by a signal: what is waited for has a deadline of its own.
+class uninterrupted {
+public:
+  uninterrupted();
+  ~uninterrupted();
+  uninterrupted(const uninterrupted&) = delete;
+  uninterrupted& operator=(const uninterrupted&) = delete;
+};
+
 /// Until one of `fds` is ready: true; or it is `until`: false. `cancelled`: a signal came.
 expected<bool> await(pollfd* fds, std::size_t count, wait_clock::time_point until);
 expected<bool> await(int fd, short events, wait_clock::time_point until);

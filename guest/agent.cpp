@@ -134,7 +134,7 @@ void agent::hear_channel(const frame_view& f) {
       return channel_.send(frame_type::clock, 0, encode(clock_.answer(body->number)));
     break;
   case frame_type::correct_clock: return correct_clock(f);
-  case frame_type::poweroff: ending_ = true; return;
+  case frame_type::poweroff: return go_down(finale::power_off);
   default: break;
   }
   fail(f, {EPROTO, "a frame that cannot be read, or is not for the guest"});
@@ -305,9 +305,14 @@ done agent::watch_signals() {
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
       // Where the image has an init, the end of the machine is its affair.
       if (info.ssi_signo != SIGCHLD && ::getpid() == 1)
-        ending_ = true, finale_ = finale_of(info.ssi_signo);
+        go_down(finale_of(info.ssi_signo));
     reap();
   });
+}
+
+void agent::go_down(finale how) {
+  ending_ = true;
+  finale_ = how;
 }
 
 void agent::reap() {

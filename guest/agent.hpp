@@ -46,6 +46,7 @@ private:
 
   done watch_signals();
   void reap();
+  void go_down(finale how);
   void end();
   [[noreturn]] void end_now();
 

@@ -23,7 +23,7 @@ constexpr std::size_t longest_program = std::size_t{16} * 1024 * 1024;
 
 done copy_program() {
   const auto text = read_file("/proc/self/exe", longest_program);
-  if (text.empty())
+  if (text.empty() || text.size() >= longest_program)
     return failed_to("read /proc/self/exe");
   return write_file(program, text, 0700);
 }
@@ -64,6 +64,7 @@ std::string successor_unit(const std::string& path) {
          path +
          " @banger-agent\n"
          "Restart=always\n"
+         "RestartPreventExitStatus=2\n"
          "RestartSec=50ms\n"
          "KillMode=process\n"
          "OOMScoreAdjust=-1000\n"

@@ -136,6 +136,7 @@ void agent_channel::guest_left() {
   orphans_.clear();
   loop_.cancel(std::exchange(orphans_timer_, 0));
   unsent_.clear();
+  starts_.clear();
   was_congested_ = false;
   search_anew();
   for (const auto& [id, sink] : lost)
@@ -279,7 +280,7 @@ expected<void> agent_channel::open_session(std::uint32_t session, const guest::o
     return fail(errc::already_exists, "the command was not started",
                 "there is a session of its number");
   auto body = guest::encode(command);
-  if (auto ok = check_length(body.size()); !ok)
+  if (auto ok = starts_.admit(body.size(), protocol_); !ok)
     return ok;
   sessions_.emplace(session, std::move(sink));
   tell_use();
@@ -289,23 +290,6 @@ expected<void> agent_channel::open_session(std::uint32_t session, const guest::o
     starts_.add(session, std::move(body));
     send_starts();
   }
-  return {};
-}
-
-expected<void> agent_channel::check_length(std::size_t open) const {
-  if (open <= guest::max_payload)
-    return {};
-  if (open > guest::max_open)
-    return fail(errc::bad_request, "the command was not started", "its argument list is too long",
-                "pass long input through stdin or a file");
-  if (protocol_ < guest::parts_since)
-    return fail(errc::bad_version, "the command was not started",
-                "its arguments and environment are longer than the 64 KiB that the VM's agent "
-                "takes, which is older than this daemon",
-                "restart the VM, or pass long input through stdin or a file");
-  if (!starts_.takes(open))
-    return fail(errc::busy, "the command was not started",
-                "too many commands with long arguments are starting at once", "try again");
   return {};
 }
 

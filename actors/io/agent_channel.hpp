@@ -83,7 +83,6 @@ private:
   bool take_clock(std::string_view payload);
   void flush();
   void tell_drained();
-  expected<void> check_length(std::size_t open) const;
   void send_starts();
 
   reactor& loop_;

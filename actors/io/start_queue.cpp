@@ -4,6 +4,23 @@
 
 namespace banger::io {
 
+expected<void> start_queue::admit(std::size_t open, std::uint32_t protocol) const {
+  if (open <= guest::max_payload)
+    return {};
+  if (open > guest::max_open)
+    return fail(errc::bad_request, "the command was not started", "its argument list is too long",
+                "pass long input through stdin or a file");
+  if (protocol < guest::parts_since)
+    return fail(errc::bad_version, "the command was not started",
+                "its arguments and environment are longer than the 64 KiB that the VM's agent "
+                "takes, which is older than this daemon",
+                "restart the VM, or pass long input through stdin or a file");
+  if (bytes_ + open > most_bytes)
+    return fail(errc::busy, "the command was not started",
+                "too many commands with long arguments are starting at once", "try again");
+  return {};
+}
+
 void start_queue::add(std::uint32_t session, std::string body) {
   bytes_ += body.size();
   waiting_.push_back({session, std::move(body)});

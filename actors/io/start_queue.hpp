@@ -2,6 +2,7 @@
 // other, in pieces, as the channel has room. The guest has to hold one at a time.
 #pragma once
 
+#include "messages/base/error.hpp"
 #include "messages/guest/protocol.hpp"
 
 #include <cstddef>
@@ -17,7 +18,9 @@ class start_queue {
 public:
   using send = std::function<void(const guest::header&, std::string_view)>;
 
-  bool takes(std::size_t bytes) const { return bytes_ + bytes <= most_bytes; }
+  /// May a command of so many bytes be sent to a guest that speaks this protocol? `bad_request`:
+  /// longer than Linux takes; `bad_version`, `busy`: too many wait.
+  expected<void> admit(std::size_t open, std::uint32_t protocol) const;
   void add(std::uint32_t session, std::string body);
   /// What the guest has of it already is replaced by the next one's.
   void drop(std::uint32_t session);

@@ -138,9 +138,11 @@ caf::result<void> vms_state::discard(const std::string& ref) {
       [folder = around_.orphans.vms / *id] { return remove_orphan(folder); },
       [this, id = *id, answer](const expected<void>& gone) mutable {
         handled_.erase(id);
-        if (!gone)
-          return answer.deliver(
+        if (!gone) {
+          answer.deliver(
               actor::to_error(gone.error().code == errc::not_found ? no_orphan(id) : gone.error()));
+          return;
+        }
         log::info({.vm = id}, "orphan_removed");
         forget_orphan(id);
         actor::done(answer);

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <list>
 
 using namespace banger::test;
 using banger::scripted::behaviour;
@@ -40,17 +41,21 @@ TEST_CASE("a daemon that does not answer keeps no client from its end", "[none][
       {"image", "build", "tiny"},
   };
   const stopped silent(daemon);
-  for (const auto& verb : verbs) {
-    INFO(verb[0] << ' ' << verb[1]);
-    auto client = h.start(verb);
+  std::list<child> clients;
+  for (const auto& verb : verbs)
+    clients.emplace_back(h.command(verb));
+  auto verb = verbs.begin();
+  for (auto& client : clients) {
+    INFO(verb->at(0) << ' ' << verb->at(1));
     // It has come as far as to ask, and then tells, once.
     const auto tells = [&] { return client.err().find("does not answer") != std::string::npos; };
     REQUIRE(client.until(tells, short_time));
     CHECK_THAT(client.err(), Contains("kill -CONT " + std::to_string(daemon)));
-    const auto end = verb.back() == "list" ? SIGINT : SIGTERM;
+    const auto end = verb->back() == "list" ? SIGINT : SIGTERM;
     client.signal(end);
-    CHECK(client.wait(milliseconds(1000)) == 128 + end);
+    CHECK(client.wait(short_time) == 128 + end);
     CHECK(client.err().find("does not answer") == client.err().rfind("does not answer"));
+    ++verb;
   }
 }
 
@@ -77,7 +82,7 @@ TEST_CASE("a cancelled create ends although its daemon hangs meanwhile", "[none]
     client.signal(SIGINT);
     client.run_for(milliseconds(300));
     client.signal(SIGINT);
-    CHECK(client.wait(milliseconds(2000)) == 130);
+    CHECK(client.wait(short_time) == 130);
   }
   CHECK(h.eventually([&] { return h.list().empty(); }));
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The ledger of `run power`, and the lanes that write it: see power.sh.
 # A line: ROUND LANE begin|ack|fail|found OP VM [ARGUMENT]. VM is a key that a rename does not change.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What `run power` does: cuts the power of the nested machine while banger works in it, and compares what its next boot
 # finds with a ledger of acknowledgements that is kept outside.
 #
@@ -9,6 +10,7 @@
 #
 # What the ledger is and how the lanes write it: ledger.sh.
 . "$here/ledger.sh"
+[ "${BANGER_TEST_LONG:-0}" = 1 ] || [ -n "${BANGER_TEST_CUTS:-}" ] || skip "only with scripts/test --long"
 inner_home=/srv/power
 # A guest of a guest is slow, more so on a busy host.
 around=(--env "HOME=$inner_home" --env XDG_RUNTIME_DIR=/run/power --env BANGER_TEST_TIME_SCALE=8)

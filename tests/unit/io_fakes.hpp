@@ -144,12 +144,9 @@ public:
     body.protocol = protocol;
     body.sessions = std::move(sessions);
     body.agent = "fake";
-    body.protocol = protocol;
     body.epoch = epoch;
     send(frame_type::hello, 0, guest::encode(body));
   }
-
-  std::uint32_t protocol = guest::protocol_version;
 };
 
 /// A client of the stream socket.

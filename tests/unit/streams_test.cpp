@@ -333,8 +333,10 @@ TEST_CASE("commands that no client fetches hold no more than their share of memo
   limits.token_bytes = 1'000'000;
   house h(limits);
   fake_machine m(h.loop);
+  m.agent->protocol = guest::protocol_version;
   m.agent->hello();
   REQUIRE(m.events.next<event::hello>());
+  m.agent->expect(frame_type::ask_clock);
   const auto large = command(std::string(400'000, 'x'));
   const auto first = h.server->offer_exec(m.link, large).token;
   const auto second = h.server->offer_exec(m.link, large).token;

@@ -129,6 +129,8 @@ expected<ground> prepare(options& o) {
   for (const auto& orphan : g.orphans)
     log::error({}, "unknown_vm", {{"text", describe_orphan(orphan)}});
   g.all_vms_known = recorded->quarantined.empty() && g.orphans.empty();
+  if (!g.all_vms_known)
+    log::info({}, "images_kept", {{"text", "a VM that is not known may stand on any of them"}});
   g.vms = take_stock(*recorded, g.found.site.vms);
   g.connected = choose_connection(g.settings, g.vms);
   g.found.site.bridged = g.connected->bridged;

@@ -120,7 +120,8 @@ void add_disk(builder& b, const disk& d, std::size_t index) {
           "driver=raw,node-name=base" + number + ",file=basefile" + number + ",read-only=on");
     options = "driver=qcow2," + options + ",backing=base" + number;
   }
-  b.add("-blockdev", options, "-device", "virtio-blk-device,drive=" + node + ",id=vd" + number + on_error(writable));
+  b.add("-blockdev", options, "-device",
+        "virtio-blk-device,drive=" + node + ",id=vd" + number + on_error(writable));
 }
 
 void add_network(builder& b, const machine_config& config) {

@@ -273,7 +273,8 @@ bool agent_channel::request(frame_type type, std::string_view payload) {
 
 expected<void> agent_channel::open_session(std::uint32_t session, const guest::open_body& command,
                                            std::shared_ptr<session_sink> sink) {
-  if (!watched_)
+  // An agent takes nothing in that comes before its sync.
+  if (!watched_ || !synced_)
     return fail(errc::disconnected, "the command was not started",
                 "there is no connection to the guest's agent");
   if (session == 0 || sessions_.count(session) != 0 || orphans_.count(session) != 0)

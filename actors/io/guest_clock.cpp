@@ -102,6 +102,7 @@ void guest_clock::when_settled(std::function<void()> then) {
   if (asked_ == 0)
     return then();
   then_ = std::move(then);
+  loop_.cancel(patience_);
   patience_ = loop_.at(reactor::clock::now() + settle_patience, [this] { settle(); });
 }
 

@@ -337,7 +337,7 @@ void link::hear_ending() {
 
 void link::finish_exit() {
   agent_->drain();
-  if (machine_.qmp)
+  for (int i = 0; machine_.qmp && i < 16; ++i)
     on_qmp();
   std::size_t bytes = 1;
   for (int i = 0; machine_.console && bytes > 0 && i < 64; ++i)

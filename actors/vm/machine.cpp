@@ -290,7 +290,7 @@ void machine_state::drop_link() {
   ++link_number_;
   hello_.reset();
   in_use_ = false;
-  unpause();
+  forget_pause();
 }
 
 // The link opens its log in the reactor's thread: when this calls, it does so no more, and the

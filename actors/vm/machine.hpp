@@ -29,7 +29,8 @@ struct machine_ended {
 
 /// The hypervisor has halted the machine by itself; with an empty `why`, it goes on.
 struct machine_paused {
-  std::string why; ///< for people
+  std::string why;      ///< for people
+  bool resumes = false; ///< by itself, once what is in its way is gone
 };
 
 using do_atom = caf::atom_constant<caf::atom("stepdo")>;

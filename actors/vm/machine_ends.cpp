@@ -18,15 +18,13 @@ void machine_state::heard_end(const io::event::exited& end) {
   const auto verdict = judge_end(end.how, stopping_, end.last_lines);
   const bool reboots = verdict.is == end_of_machine::kind::reboot;
   if (waited_for != waiting::nothing)
-    finish_ended(reboots               ? rebooted_early
-                 : verdict.why.empty() ? ended_unasked
-                                       : verdict.why);
+    finish_ended(reboots ? rebooted_early : verdict.why.empty() ? ended_unasked : verdict.why);
   // The end of a start is told by its step; that of a VM which is running already, by itself.
   if (waited_for != waiting::nothing && waited_for != waiting::booted)
     return;
   leave_network();
   auto why = verdict.why;
-  if (!why.empty() && !how_ended_.empty())
+  if (end.how == io::ending::unsaid && !why.empty() && !how_ended_.empty())
     why += ": " + how_ended_;
   actor::tell(self_, owner_, machine_ended{std::move(why), verdict.evidence, reboots});
 }

@@ -15,7 +15,7 @@ constexpr auto boot_quiet = 25s;
 // An image's init stops its services one after the other, and its guest ends it after a minute.
 constexpr auto poweroff_quiet = 10s, poweroff_at_most = 75s;
 constexpr auto button_budget = 10s, quit_budget = 3s;
-constexpr auto adopt_patience = 700ms, adopt_pause = 50ms, hang_pause = 5000ms;
+constexpr auto adopt_pause = 50ms, hang_pause = 5000ms;
 constexpr int adopt_attempts = 16;
 constexpr auto takeover_budget = 12s, return_budget = 5s;
 
@@ -23,6 +23,15 @@ std::chrono::milliseconds machine_state::scaled(milliseconds t) const {
   return milliseconds(
       static_cast<std::int64_t>(static_cast<double>(t.count()) * room_->site.time_scale));
 }
+
+namespace {
+
+std::uint64_t wall_clock_ns() {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+} // namespace
 
 // -- steps in the guest ---------------------------------------------------------------------------
 
@@ -37,9 +46,9 @@ void machine_state::greet() {
 void machine_state::configure() {
   if (!link_)
     return finish(fail(errc::not_running, "the hypervisor has ended"));
-  // Read as late as can be: a guest that took an older one would be behind.
-  build_->guest.realtime_ns = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+  // A guest whose clock is kept by round trips would be set twice.
+  const bool kept = hello_ && hello_->protocol >= guest::clock_since;
+  build_->guest.realtime_ns = kept ? 0 : wall_clock_ns();
   link_->configure(build_->guest);
   await(waiting::configured, boot_quiet, at_most_);
 }
@@ -55,7 +64,7 @@ void machine_state::shut_down() {
   pressure_ = 0;
   // A guest that was just taken over, or starts its agent again, may need a moment before it can
   // be asked to sync.
-  if (expects_hello())
+  if (expects_hello() && !paused_)
     return await(waiting::takeover, takeover_budget, takeover_budget);
   press_on();
 }
@@ -111,7 +120,7 @@ expected<void> machine_state::take_over() {
 // A guest that did not notice that the last daemon left would take our first words for the rest of
 // its sentence. It is silent then; let go, so that it notices, and connect again.
 void machine_state::doubt() {
-  if (hello_ || !link_ || returning_)
+  if (hello_ || !link_ || returning_ || paused_)
     return;
   // It may yet speak, but nobody waits for that: they are told.
   if (--adopting_ == 0)
@@ -296,7 +305,8 @@ void machine_state::heard_use(bool now) {
 void machine_state::heard_agent_left() {
   log::info({}, "agent_left", {{"vm", build_->vm.name.str()}});
   hello_.reset();
-  returning_ = true;
+  if (std::exchange(returning_, true))
+    return; // one budget, however often it leaves again
   actor::after(self_, scaled(return_budget), work::thunk{[this, which = ++departures_] {
                  if (returning_ && which == departures_)
                    taken_over();
@@ -308,8 +318,11 @@ void machine_state::heard_agent_left() {
 void machine_state::heard_hello(guest::hello_body body) {
   hello_ = std::move(body);
   taken_over();
+  // The agent that was asked may be gone.
   if (waits_for_ == waiting::booted)
-    link_->await_boot(); // the agent that was asked may be gone
+    link_->await_boot();
+  if (waits_for_ == waiting::configured && !hello_->configured)
+    link_->configure(build_->guest);
   if (waits_for_ == waiting::hello)
     finish({});
 }

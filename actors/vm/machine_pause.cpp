@@ -26,7 +26,7 @@ void machine_state::heard_pause(const io::pause& why) {
   const auto text = describe_pause(why, room_->site.vms);
   if (!paused_ || describe_pause(*paused_, room_->site.vms) != text) {
     log::warn({.vm = build_->vm.id.str()}, "machine_paused", {{"text", text}});
-    actor::tell(self_, owner_, machine_paused{text});
+    actor::tell(self_, owner_, machine_paused{text, may_resume(why)});
   }
   paused_ = why;
   if (may_resume(why))
@@ -51,6 +51,7 @@ void machine_state::resume_if(bool room) {
   if (!room || !link_)
     return look_for_room();
   link_->resume();
+  look_for_room(); // in case that it has no effect
 }
 
 void machine_state::heard_resume() {
@@ -60,14 +61,19 @@ void machine_state::heard_resume() {
   });
 }
 
-void machine_state::unpause() {
-  if (!paused_)
-    return;
+void machine_state::forget_pause() {
   paused_.reset();
   look_pause_ = {};
   ++pauses_;
+}
+
+void machine_state::unpause() {
+  forget_pause();
   log::info({.vm = build_->vm.id.str()}, "machine_resumed", {});
   actor::tell(self_, owner_, machine_paused{});
+  // A guest that was halted when it was taken over can speak now.
+  if (!hello_ && adopting_ > 0)
+    later(adopt_patience, [this] { doubt(); });
 }
 
 } // namespace banger::vm

@@ -136,7 +136,8 @@ void machine_state::ask_guest(const record& vm, milliseconds patience, question 
   if (vm.machine.process.pid == 0)
     return q.failed(not_running(vm));
   if (paused_)
-    return q.failed(paused(vm.name.str(), describe_pause(*paused_, room_->site.vms)));
+    return q.failed(
+        paused(vm.name.str(), describe_pause(*paused_, room_->site.vms), may_resume(*paused_)));
   const auto called = vm.name.str();
   const auto number = ++last_question_;
   questions_.emplace(number, std::move(q));

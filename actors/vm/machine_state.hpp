@@ -43,6 +43,8 @@ private:
   using ticket_promise = caf::typed_response_promise<messages::stream_ticket>;
   using milliseconds = std::chrono::milliseconds;
   using clock = std::chrono::steady_clock;
+  /// For a guest of an earlier daemon to be heard.
+  static constexpr milliseconds adopt_patience{700};
 
   /// What the running step waits for the guest or the hypervisor to do.
   enum class waiting : std::uint8_t {
@@ -124,6 +126,7 @@ private:
   void heard_pause(const io::pause& why);
   void heard_resume();
   void unpause();
+  void forget_pause();
   void look_for_room();
   void resume_if(bool room);
   void finish_with_evidence(errc code, const std::string& what,

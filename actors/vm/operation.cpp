@@ -112,8 +112,10 @@ void vm_state::stepped(const record_ptr& after) {
   const auto& done = op.todo.steps[op.at++];
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - op.step_began);
   op.stages.push_back({done.name, static_cast<std::uint64_t>(took.count()), done.ours});
-  if (after->machine.process.pid != vm_->machine.process.pid)
+  if (after->machine.process.pid != vm_->machine.process.pid) {
     ended_meanwhile_.reset();
+    paused_.clear();
+  }
   vm_->machine = after->machine;
   advance();
 }
@@ -257,9 +259,12 @@ void vm_state::committed(bool gone) {
   if (!gone) {
     show_change();
     actor::tell(self_, around_.directory, end);
+    const bool more = !queue_.empty(); // what follows from an end begins by itself
     if (ended_meanwhile_)
       note_end(*std::exchange(ended_meanwhile_, std::nullopt));
-    return next();
+    if (more)
+      next();
+    return;
   }
   auto last = to_view(*vm_);
   last.state = "deleted";

@@ -143,8 +143,11 @@ expected<plan> decide(const record& now, const order& asked, const step_table& t
       return fail(errc::bad_request, "VM " + name + " is running already", {},
                   "nothing is to be done; `banger vm exec " + name + " -- COMMAND` reaches it");
     return start_plan(table, asked);
-  case verb::restart:
-  case verb::reboot: return restart_plan(now, table, asked);
+  case verb::reboot:
+    if (at_rest(now)) // it was stopped meanwhile
+      return plan{{}, now.now};
+    return restart_plan(now, table, asked);
+  case verb::restart: return restart_plan(now, table, asked);
   case verb::stop:
   case verb::kill:
     if (at_rest(now))
@@ -191,11 +194,13 @@ failure not_running(const record& vm) {
           {}};
 }
 
-failure paused(const std::string& name, const std::string& why) {
+failure paused(const std::string& name, const std::string& why, bool resumes) {
   return {errc::unavailable,
           "VM " + name + " is paused",
           why,
-          "it goes on by itself once there is room; `banger vm stop " + name + "` ends it",
+          resumes ? "it goes on by itself once the disk takes its writes; `banger vm stop " + name +
+                        "` ends it"
+                  : "`banger vm restart " + name + "` boots it again",
           {}};
 }
 

@@ -99,7 +99,7 @@ std::string describe_steps(const step_table& table);
 failure not_running(const record& vm);
 
 /// What to say to who needs its guest while the hypervisor has halted it. `why` as in a list.
-failure paused(const std::string& name, const std::string& why);
+failure paused(const std::string& name, const std::string& why, bool resumes);
 
 /// `bad_request` unless the VM is at rest: it does not run, and `busy` is not set, which is for
 /// operations that run or wait.

@@ -91,7 +91,7 @@ caf::result<stream_ticket> vm_state::open(const Request& request) {
   if (vm_->now != state::running)
     return actor::to_error(not_running(*vm_));
   if (!paused_.empty())
-    return actor::to_error(paused(vm_->name.str(), paused_));
+    return actor::to_error(paused(vm_->name.str(), paused_, resumes_));
   make_use();
   show_change();
   return self_->delegate(around_.machine, open_atom::value, request);
@@ -124,6 +124,7 @@ void vm_state::hear(const machine_ended& end) {
 
 void vm_state::hear(const machine_paused& news) {
   paused_ = news.why;
+  resumes_ = news.resumes;
   show_change();
 }
 
@@ -131,12 +132,14 @@ void vm_state::note_end(machine_ended end) {
   if (vm_->now != state::running)
     return;
   if (end.reboots && reboots_.allow(now())) {
+    paused_.clear();
     vm_->machine.process = {};
     return go(verb::reboot);
   }
   if (end.reboots)
     end.why = "the guest rebooted " + std::to_string(most_restarts + 1) + " times within " +
               std::to_string(restart_span.count()) + " minutes";
+  paused_.clear();
   vm_->now = end.why.empty() ? state::stopped : state::error;
   vm_->last_error =
       end.why.empty() ? "" : end.why + (end.last_lines.empty() ? "" : "\n" + end.last_lines);

@@ -109,6 +109,7 @@ private:
   surroundings around_;
   std::optional<machine_ended> ended_meanwhile_; ///< while an operation ran that did not notice
   std::string paused_;          ///< why its machine stands still; empty: it does not
+  bool resumes_ = false;        ///< by itself
   restart_budget reboots_;      ///< that its guest asked for
   std::deque<operation> queue_; ///< the front one is running
 };

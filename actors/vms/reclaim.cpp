@@ -75,7 +75,7 @@ caf::result<vm_view> vms_state::reclaim(const reclaim_request& request) {
         return look_at_orphan(folder, images);
       },
       [this, id = *id, called, answer](orphan found) mutable {
-        if (const auto ok = check(id, found, called); ok)
+        if (const auto ok = check_open().and_then([&] { return check(id, found, called); }); ok)
           return bring_in(std::move(*found.vm), answer);
         else
           answer.deliver(actor::to_error(ok.error()));

@@ -19,6 +19,26 @@ TEST_CASE_METHOD(conversation,
   CHECK(std::count(s.said.begin(), s.said.end(), "do launch") == 1);
 }
 
+TEST_CASE_METHOD(conversation, "a reboot in the middle of an operation is done once, after it") {
+  auto vm = some_vm("otter", vm::state::running);
+  vm.machine.process.pid = 17;
+  s.hangs = {"grow-disk"};
+  wake(vm);
+  vm::order set{"op-1", vm::verb::set};
+  set.to.autostart = true;
+  client->send(otter, vm::order_atom::value, set);
+  client->send(otter, vm::machine_ended{{}, "bye", true});
+  const bool stopped = GENERATE(false, true);
+  if (stopped)
+    order("op-2", vm::verb::stop);
+  scheduler.run();
+  CHECK(end_of("op-1") == errc::none);
+  CHECK(h.own.size() == 1);
+  CHECK(h.ends.size() == (stopped ? 3 : 2));
+  CHECK(look().view.state == (stopped ? "stopped" : "running"));
+  CHECK(std::count(s.said.begin(), s.said.end(), "do launch") == (stopped ? 0 : 1));
+}
+
 TEST_CASE_METHOD(conversation, "a guest that reboots again and again is left in error") {
   wake(some_vm("otter", vm::state::running));
   for (int i = 0; i < 6; ++i) {

@@ -29,6 +29,9 @@ struct trial {
   sizes old_sizes = {}, new_sizes = {};
 };
 trial trial_of(vm::verb v);
+/// All but the guest's reboot, which no client can order: its steps are those of a sweep and a
+/// start.
+std::vector<vm::verb> tried_verbs();
 
 /// A moment that the machine comes by in this verb.
 struct row {

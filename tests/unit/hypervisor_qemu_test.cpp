@@ -150,10 +150,10 @@ TEST_CASE("the channels are inherited at fixed numbers, and the console misses n
   CHECK(value(command, "-mon") == "chardev=qmp,mode=control");
   CHECK(value(command, "-serial") == "chardev:console");
   CHECK(values(command, "-device") ==
-        std::vector<std::string>{"virtio-serial-device,max_ports=2",
-                                 "virtserialport,id=agent-port,chardev=agent,name=banger.agent.0,nr=1",
-                                 "virtio-net-device,netdev=net0,mac=52:54:00:ba:00:01",
-                                 "virtio-rng-device"});
+        std::vector<std::string>{
+            "virtio-serial-device,max_ports=2",
+            "virtserialport,id=agent-port,chardev=agent,name=banger.agent.0,nr=1",
+            "virtio-net-device,netdev=net0,mac=52:54:00:ba:00:01", "virtio-rng-device"});
 }
 
 TEST_CASE("kernel and initramfs are opened through inherited descriptors") {
@@ -209,7 +209,7 @@ TEST_CASE("a writable disk is locked, honours flushes and gives space back") {
                                "cache.no-flush=off,read-only=off,discard=unmap",
                                "driver=raw,node-name=disk0,file=file0,read-only=off,discard=unmap,"
                                "detect-zeroes=off"});
-  CHECK(has(command, "virtio-blk-device,drive=disk0,id=vd0"));
+  CHECK(has(command, "virtio-blk-device,drive=disk0,id=vd0,werror=stop,rerror=report"));
   CHECK(command.files.back().writable);
 }
 

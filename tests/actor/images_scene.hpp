@@ -196,6 +196,8 @@ inline vms_facet::behavior_type vms_double(vms_facet::stateful_pointer<double_st
           [](ports_atom, const std::string&) { return vm_ports{}; },
           [](health_atom, const std::string&) { return vm_health{}; },
           [](console_atom, const std::string&) { return stream_ticket{}; },
+          [](reclaim_atom, const reclaim_request&) { return vm_view{}; },
+          [](discard_atom, const std::string&) {},
           [](crash_atom, const std::string&) {}};
 }
 

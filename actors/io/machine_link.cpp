@@ -30,14 +30,6 @@ constexpr auto exit_grace = milliseconds(200);
 // Freeing the memory of a large guest may take a while.
 constexpr auto exit_patience = std::chrono::seconds(5);
 
-// Whether the guest has the agent's port open; nothing for other events.
-std::optional<bool> agent_port_open(const qmp::message& event) {
-  if (event.name != "VSERPORT_CHANGE" ||
-      event.body.find("\"id\":\"agent-port\"") == std::string::npos)
-    return std::nullopt;
-  return event.body.find("\"open\":true") != std::string::npos;
-}
-
 class link final : public session_link {
 public:
   link(reactor& loop, hypervisor::running_machine machine, std::filesystem::path console_log,
@@ -101,15 +93,15 @@ private:
   void send_qmp(const std::string& line);
   void on_qmp();
   void heard(const qmp::message& event);
-  void disk_failed(const std::string& data);
   void look_at_status();
-  void look_at_disks(std::string status);
   void drop_qmp();
   void on_console();
   got read_console(std::size_t& bytes);
   void log_line(std::string_view line);
   void console_grew();
   void on_agent_lost(bool garbage, const std::string& why);
+  void on_agent_port(bool open);
+  void unless_it_ends(std::function<void()> act);
   void on_exit();
   void hear_ending();
   void finish_exit();
@@ -228,32 +220,42 @@ void link::heard(const qmp::message& event) {
     clock_.jumped();
     tell(event::resumed{});
   } else if (event.name == "BLOCK_IO_ERROR") {
-    disk_failed(event.body);
-  } else if (const auto open = agent_port_open(event)) {
-    *open ? agent_->guest_came() : agent_->guest_left();
+    if (auto error = disk_error(event.body); std::exchange(disk_error_, error) != error)
+      log::warn({}, "disk_failed", {{"pid", machine_.process.pid}, {"text", error}});
+  } else if (event.name == "VSERPORT_CHANGE") {
+    if (const auto open = port_open(event.body, "agent-port"))
+      on_agent_port(*open);
   }
 }
 
-void link::disk_failed(const std::string& data) {
-  auto error = disk_error(data);
-  if (error != disk_error_)
-    log::warn({}, "disk_failed", {{"pid", machine_.process.pid}, {"text", error}});
-  disk_error_ = std::move(error);
+// The port closes when the agent ends, or the whole machine does.
+void link::on_agent_port(bool open) {
+  if (!open)
+    return unless_it_ends([this] { agent_->guest_left(); });
+  if (lost_timer_ != 0) {
+    loop_.cancel(std::exchange(lost_timer_, 0));
+    agent_->guest_left();
+  }
+  agent_->guest_came();
+}
+
+void link::unless_it_ends(std::function<void()> act) {
+  loop_.cancel(lost_timer_);
+  lost_timer_ = loop_.at(reactor::clock::now() + exit_grace, [this, act = std::move(act)] {
+    lost_timer_ = 0;
+    act();
+  });
 }
 
 void link::look_at_status() {
   qmp_.command("query-status", "", [this](const expected<std::string>& status) {
-    if (status && pause_of(*status, "", ""))
-      look_at_disks(*status);
+    if (!status || !pause_of(*status, "", ""))
+      return;
+    qmp_.command("query-block", "", [this, status = *status](const expected<std::string>& disks) {
+      if (disks)
+        tell(event::paused{*pause_of(status, *disks, disk_error_)});
+    });
   });
-}
-
-void link::look_at_disks(std::string status) {
-  qmp_.command("query-block", "",
-               [this, status = std::move(status)](const expected<std::string>& disks) {
-                 if (disks)
-                   tell(event::paused{*pause_of(status, *disks, disk_error_)});
-               });
 }
 
 // A hypervisor that ends closes this connection first: that is no loss to report, unless it lives.
@@ -309,13 +311,10 @@ void link::console_grew() {
 void link::on_agent_lost(bool garbage, const std::string& why) {
   clock_.lost();
   const auto lost = [this, why] {
-    lost_timer_ = 0;
     agent_->end(why);
     tell(event::channel_lost{why});
   };
-  if (garbage)
-    return lost();
-  lost_timer_ = loop_.at(reactor::clock::now() + exit_grace, lost);
+  garbage ? lost() : unless_it_ends(lost);
 }
 
 // How it ended comes from the process that waits for it, a moment later.

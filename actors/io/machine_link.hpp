@@ -60,11 +60,10 @@ struct exited {
 };                    ///< the VMM process ended; tail of the console (≤ 60 lines)
 } // namespace event
 
-using link_event =
-    std::variant<event::hello, event::configured, event::grown, event::booted, event::refused,
-                 event::stopping, event::channel_lost, event::console_grew, event::exited,
-                 event::ports, event::health, event::in_use, event::paused, event::resumed,
-                 event::agent_left>;
+using link_event = std::variant<event::hello, event::configured, event::grown, event::booted,
+                                event::refused, event::stopping, event::channel_lost,
+                                event::console_grew, event::exited, event::ports, event::health,
+                                event::in_use, event::paused, event::resumed, event::agent_left>;
 
 /// Called in the reactor's thread: must not block. Never called after `machine_link::close` has
 /// returned control to the reactor's thread.

@@ -50,6 +50,13 @@ std::optional<pause> pause_of(std::string_view status, std::string_view blocks,
   return {};
 }
 
+std::optional<bool> port_open(std::string_view data, std::string_view port) {
+  const auto event = json::parse(data, nullptr, false);
+  if (text_of(event, "id") != port)
+    return {};
+  return event.find("open") != event.end() && event["open"] == true;
+}
+
 std::string disk_error(std::string_view data) {
   const auto event = json::parse(data, nullptr, false);
   const auto reason = text_of(event, "reason");

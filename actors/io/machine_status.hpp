@@ -37,6 +37,10 @@ struct pause {
 std::optional<pause> pause_of(std::string_view status, std::string_view blocks,
                               const std::string& last_disk_error);
 
+/// Of the data of a VSERPORT_CHANGE event: whether the guest has this port open; none: it is about
+/// another one.
+std::optional<bool> port_open(std::string_view data, std::string_view port);
+
 /// The words of a BLOCK_IO_ERROR event: "write: Input/output error".
 std::string disk_error(std::string_view data);
 

@@ -1,5 +1,4 @@
 # long
-# shellcheck shell=bash
 # The guest's clock under KVM: right at its first command, after its hypervisor stood still, and after this machine's
 # clock was set, which no other test may do. A round trip's uncertainty is taken off.
 banger vm create --name a --image tiny -q

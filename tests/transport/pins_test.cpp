@@ -126,7 +126,7 @@ TEST_CASE_METHOD(pins, "what is not in the interface has no shape that fits") {
   CHECK_FALSE(fits(vms, caf::exit_msg{nullptr, caf::exit_reason::kill}));
   CHECK_FALSE(fits(vms, caf::make_message(1)));
   CHECK_FALSE(fits(facet, caf::sys_atom::value, caf::get_atom::value, std::string("info")));
-  CHECK(vms.size() == 14);
+  CHECK(vms.size() == 16);
   CHECK(gateway.size() == 2);
   CHECK(facet.size() == 5);
 }

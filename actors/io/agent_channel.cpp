@@ -132,17 +132,21 @@ void agent_channel::search_anew() {
 void agent_channel::guest_left() {
   if (!watched_)
     return;
-  const auto lost = std::exchange(sessions_, {});
+  for (auto& [id, sink] : std::exchange(sessions_, {}))
+    left_.push_back(std::move(sink));
   orphans_.clear();
   loop_.cancel(std::exchange(orphans_timer_, 0));
   unsent_.clear();
   starts_.clear();
   was_congested_ = false;
   search_anew();
-  for (const auto& [id, sink] : lost)
-    sink->on_lost("the guest's agent ended");
   tell_use();
   on_.on_event(event::agent_left{});
+}
+
+void agent_channel::tell_left(const std::string& why) {
+  for (const auto& sink : std::exchange(left_, {}))
+    sink->on_lost(why);
 }
 
 void agent_channel::guest_came() {
@@ -258,6 +262,7 @@ void agent_channel::end(const std::string& why, bool cut) {
   socket_.reset();
   unsent_.clear();
   starts_.clear();
+  tell_left(why);
   for (auto& [id, sink] : std::exchange(sessions_, {}))
     cut ? sink->on_cut() : sink->on_lost(why);
 }

@@ -42,6 +42,8 @@ public:
   void drain();
   /// The guest's side of the port is closed: its agent has ended, and another one may open it.
   void guest_left();
+  /// Tells the commands that were lost with it, once it is clear what has ended.
+  void tell_left(const std::string& why);
   void guest_came();
   /// Lets go of the socket; every session is lost for this reason, or only cut.
   void end(const std::string& why, bool cut = false);
@@ -103,7 +105,8 @@ private:
   std::uint32_t protocol_ = 0; ///< of the guest, once it has said hello
   start_queue starts_;
   std::unordered_map<std::uint32_t, std::shared_ptr<session_sink>> sessions_;
-  bool in_use_ = false;             ///< as it was told
+  bool in_use_ = false;                             ///< as it was told
+  std::vector<std::shared_ptr<session_sink>> left_; ///< lost, and not told yet
   std::set<std::uint32_t> orphans_; ///< of an earlier connection, until somebody attaches
   std::uint64_t orphans_timer_ = 0;
   std::vector<std::shared_ptr<session_sink>> touched_; ///< in the read that is going on

@@ -230,13 +230,10 @@ void link::heard(const qmp::message& event) {
 
 // The port closes when the agent ends, or the whole machine does.
 void link::on_agent_port(bool open) {
-  if (!open)
-    return unless_it_ends([this] { agent_->guest_left(); });
-  if (lost_timer_ != 0) {
-    loop_.cancel(std::exchange(lost_timer_, 0));
-    agent_->guest_left();
-  }
-  agent_->guest_came();
+  if (open)
+    return agent_->guest_came();
+  agent_->guest_left();
+  unless_it_ends([this] { agent_->tell_left("the guest's agent ended"); });
 }
 
 void link::unless_it_ends(std::function<void()> act) {

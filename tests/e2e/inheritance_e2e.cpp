@@ -51,11 +51,12 @@ limit limit_of(pid_t pid, const std::string& name) {
   return {};
 }
 
-std::uint64_t signals(pid_t pid, const char* which) {
-  return std::stoull(status_line(pid, which).value_or("0"), nullptr, 16);
-}
-
 std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
+
+// Without the two that the C library keeps for itself.
+std::uint64_t signals(pid_t pid, const char* which) {
+  return std::stoull(status_line(pid, which).value_or("0"), nullptr, 16) & ~(bit(32) | bit(33));
+}
 
 void check_untouched(pid_t pid) {
   INFO(command_line(pid));

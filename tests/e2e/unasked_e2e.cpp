@@ -67,14 +67,15 @@ TEST_CASE("a guest that reboots is started again, and one that panics is in erro
 
 TEST_CASE("a reboot of an image with its own init is a reboot", "[vm][debian][faults]") {
   home h(home::images::debian);
-  h.good({"vm", "create", "--name", "a"});
+  REQUIRE(h.banger({"vm", "create", "--name", "a", "--wait", "boot"}, {}, 3 * boot_time).status ==
+          0); // before that its init does not listen
   comes_back(h, "a", {"reboot"}, 2 * boot_time);
 }
 
 TEST_CASE("a full disk of the host pauses the VM that writes until there is room",
           "[two-vms][root][faults]") {
   home h;
-  if (!small_disk(h.state(), "size=80m"))
+  if (!small_disk(h.state(), "size=80m,mode=700"))
     return skip(std::string("no file system can be mounted: ") + std::strerror(errno));
   h.good({"vm", "create", "--image", "tiny", "--name", "a"});
   h.good({"vm", "create", "--image", "tiny", "--name", "other"});

@@ -7,6 +7,7 @@
 #include "messages/base/duration.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace banger::vm {
 
@@ -90,7 +91,8 @@ template <class Request>
 caf::result<stream_ticket> vm_state::open(const Request& request) {
   if (vm_->now != state::running)
     return actor::to_error(not_running(*vm_));
-  if (!paused_.empty())
+  // A command that is there already waits with its guest.
+  if (!paused_.empty() && std::is_same_v<Request, exec_request>)
     return actor::to_error(paused(vm_->name.str(), paused_, resumes_));
   make_use();
   show_change();

@@ -10,7 +10,6 @@
 #
 # What the ledger is and how the lanes write it: ledger.sh.
 . "$here/ledger.sh"
-[ "${BANGER_TEST_LONG:-0}" = 1 ] || [ -n "${BANGER_TEST_CUTS:-}" ] || skip "only with scripts/test --long"
 inner_home=/srv/power
 # A guest of a guest is slow, more so on a busy host.
 around=(--env "HOME=$inner_home" --env XDG_RUNTIME_DIR=/run/power --env BANGER_TEST_TIME_SCALE=8)
@@ -261,8 +260,9 @@ die() {
 }
 
 power() {
+  [ "${BANGER_TEST_LONG:-0}" = 1 ] || [ -n "${BANGER_TEST_CUTS:-}" ] || skip "only with scripts/test --long"
   local rounds seed round moment='' found='' flights='' began cut_creates=0 host_facts=''
-  rounds=${BANGER_TEST_CUTS:-$([ "${BANGER_TEST_LONG:-0}" = 1 ] && echo 30 || echo 3)}
+  rounds=${BANGER_TEST_CUTS:-30}
   seed=${BANGER_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
   enter "$1"
   work=$stage/power ledger=$stage/power/ledger

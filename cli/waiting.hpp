@@ -46,7 +46,8 @@ void tell_silence(const std::filesystem::path& socket);
 /// all that it uses. `on_silence` is called once when it took `silence_of_daemon`; may be empty.
 /// `cancelled`: a signal came.
 template <class T>
-expected<T> in_thread(std::function<expected<T>()> act, std::function<void()> on_silence = {}) {
+expected<T> in_thread(std::function<expected<T>()> act,
+                      const std::function<void()>& on_silence = {}) {
   auto letters = std::make_shared<mailbox>();
   auto result = std::make_shared<std::optional<expected<T>>>();
   {

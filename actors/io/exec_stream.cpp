@@ -51,7 +51,7 @@ std::size_t size_of(const guest::open_body& command) {
   std::size_t bytes = 0;
   for (const auto* list : {&command.argv, &command.env})
     for (const auto& word : *list)
-      bytes += sizeof word + word.size();
+      bytes += sizeof(std::string) + word.size();
   return bytes;
 }
 

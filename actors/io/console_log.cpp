@@ -1,5 +1,7 @@
 #include "actors/io/console_log.hpp"
 
+#include "actors/storage/lines.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -129,13 +131,7 @@ std::string console_log::tail(std::size_t lines) const {
     if (const auto before = open_to_read(older(file_)); before)
       text.insert(0, last_bytes(before.get(), longest_tail - text.size()));
   text = harmless(text);
-  auto at = text.size();
-  if (at > 0 && text.back() == '\n')
-    --at;
-  for (std::size_t found = 0; at > 0; --at)
-    if (text[at - 1] == '\n' && ++found == lines)
-      break;
-  return text.substr(at);
+  return std::string(storage::last_lines(text, lines));
 }
 
 namespace {

@@ -1,6 +1,6 @@
 #include "actors/io/machine_status.hpp"
 
-#include <nlohmann/json.hpp>
+#include "actors/io/json_text.hpp"
 
 #include <algorithm>
 
@@ -9,13 +9,6 @@ namespace banger::io {
 using nlohmann::json;
 
 namespace {
-
-std::string text_of(const json& object, const char* key) {
-  if (!object.is_object())
-    return {};
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 bool lacks_room(std::string_view blocks) {
   const auto all = json::parse(blocks, nullptr, false);

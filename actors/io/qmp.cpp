@@ -1,5 +1,7 @@
 #include "actors/io/qmp.hpp"
 
+#include "actors/io/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace banger::io::qmp {
@@ -11,11 +13,6 @@ namespace {
 tl::unexpected<failure> not_qmp(std::string_view line) {
   return fail(errc::corrupted, "the QMP peer does not speak QMP",
               "got '" + std::string(line.substr(0, 80)) + "'");
-}
-
-std::string text_of(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::string line_of(std::string_view name, std::string_view arguments, std::uint64_t id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace banger::storage {
@@ -14,6 +15,17 @@ void each_line(std::string_view text, F f, char separator = '\n') {
     f(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+}
+
+/// The end of it, from the beginning of its `count`th last line on.
+inline std::string_view last_lines(std::string_view text, std::size_t count) {
+  auto at = text.size();
+  if (at > 0 && text.back() == '\n')
+    --at;
+  for (std::size_t found = 0; at > 0; --at)
+    if (text[at - 1] == '\n' && ++found == count)
+      break;
+  return text.substr(at);
 }
 
 } // namespace banger::storage

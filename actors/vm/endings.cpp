@@ -1,5 +1,7 @@
 #include "actors/vm/endings.hpp"
 
+#include "actors/storage/lines.hpp"
+
 #include <algorithm>
 
 namespace banger::vm {
@@ -16,19 +18,6 @@ std::string_view first_lines(std::string_view text) {
   return text.substr(0, end);
 }
 
-std::string_view last_lines(std::string_view text) {
-  auto begin = text.size();
-  if (begin > 0 && text.back() == '\n')
-    --begin;
-  for (std::size_t i = 0; i < shown_lines; ++i) {
-    const auto newline = begin == 0 ? std::string_view::npos : text.rfind('\n', begin - 1);
-    if (newline == std::string_view::npos)
-      return text;
-    begin = newline;
-  }
-  return text.substr(begin + 1);
-}
-
 // The kernel prints its panic before its registers and stack.
 std::string_view panic_in(std::string_view console) {
   const auto at = console.rfind(panic);
@@ -42,7 +31,7 @@ std::string_view panic_in(std::string_view console) {
 
 end_of_machine judge_end(io::ending how, bool said, std::string_view console) {
   using kind = end_of_machine::kind;
-  const auto last = std::string(last_lines(console));
+  const auto last = std::string(storage::last_lines(console, shown_lines));
   if (how == io::ending::power_off)
     return {kind::off, {}, last};
   // A kernel that panics reboots, by its command line.
@@ -56,7 +45,7 @@ end_of_machine judge_end(io::ending how, bool said, std::string_view console) {
     return {kind::off, {}, last};
   if (how == io::ending::host)
     return {kind::failed, "a signal or a command on the host ended the hypervisor", last};
-  return {kind::failed, "the hypervisor ended unexpectedly", last};
+  return {kind::failed, ended_unasked, last};
 }
 
 std::string describe_pause(const io::pause& why, const std::string& folder) {

@@ -22,6 +22,8 @@ struct end_of_machine {
   std::string evidence; ///< lines of the console: from the panic on, or the last ones
 };
 
+inline constexpr const char* ended_unasked = "the hypervisor ended unexpectedly";
+
 /// `said`: the guest's agent told that it goes down. `console`: the last lines, 60 suffice.
 end_of_machine judge_end(io::ending how, bool said, std::string_view console);
 

@@ -12,7 +12,6 @@
 
 namespace banger::vm {
 
-inline constexpr const char* ended_unasked = "the hypervisor ended unexpectedly";
 inline constexpr const char* kept_console =
     "`banger vm logs` shows the console of a VM that was kept";
 

@@ -1,17 +1,11 @@
 // The agent in a guest whose processes are killed, itself among them.
+#include "tests/e2e/systemd_scene.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/home.hpp"
 
 using namespace banger::test;
 using Catch::Contains;
 
 namespace {
-
-constexpr milliseconds systemd_time{240'000};
-
-std::string in_guest(home& h, const std::string& script) {
-  return h.good({"vm", "exec", "w", "--", "sh", "-c", script});
-}
 
 bool says(child& c, const std::string& text) {
   return c.until([&] { return c.out().find(text) != std::string::npos; }, boot_time);

@@ -17,11 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void replace(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
 
 std::set<std::string> names_in(const fs::path& folder) {

@@ -15,11 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void replace_boot_id(const fs::path& file) {
   auto text = content(file);
   const auto id = content("/proc/sys/kernel/random/boot_id").substr(0, 36);
@@ -46,15 +41,6 @@ fs::path lose_power_in_create(scene& s, const words& command, const std::string&
     found = folder.path();
   REQUIRE_FALSE(found.empty());
   return found;
-}
-
-void copy_database(const fs::path& from, const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto* name : {"state.db", "state.db-wal", "state.db-shm"}) {
-    fs::remove(to / name);
-    if (fs::exists(from / name))
-      fs::copy_file(from / name, to / name);
-  }
 }
 
 } // namespace
@@ -160,6 +146,7 @@ TEST_CASE("folders that the database does not know are shown, taken back, or rem
   CHECK(h.show("again").at("state") == "running"); // its record lasts
 
   CHECK(h.banger({"vm", "prune", "--orphans"}).status == 2); // nobody can be asked
+  CHECK(h.banger({"vm", "prune", "--orphans", "-f", ""}).status == 2);
   CHECK(h.good({"vm", "prune", "--orphans", "-f"}) == b_id + "\n");
   CHECK_FALSE(fs::exists(b_folder));
   CHECK(fs::exists(a_folder));

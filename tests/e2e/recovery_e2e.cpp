@@ -20,16 +20,6 @@ void create(scene& s, const std::string& name) {
 
 std::string state_of(scene& s, const std::string& name) { return s.show(name).at("state"); }
 
-/// The database with its log, as a backup takes it while no daemon runs.
-void copy_database(const fs::path& from, const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto* name : {"state.db", "state.db-wal", "state.db-shm"}) {
-    fs::remove(to / name);
-    if (fs::exists(from / name))
-      fs::copy_file(from / name, to / name);
-  }
-}
-
 void execute(const fs::path& database, const std::string& statement) {
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open(database.c_str(), &db) == SQLITE_OK);

@@ -1,6 +1,6 @@
 // An image with an init of its own: Debian, booted to its default target under our agent.
+#include "tests/e2e/systemd_scene.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/home.hpp"
 #include "tests/support/procfs.hpp"
 
 #include <csignal>
@@ -9,12 +9,6 @@ using namespace banger::test;
 using Catch::Contains;
 
 namespace {
-
-constexpr milliseconds systemd_time{240'000};
-
-std::string in_guest(home& h, const std::string& script) {
-  return h.good({"vm", "exec", "w", "--", "sh", "-c", script});
-}
 
 void boot(home& h, const words& more = {}) {
   words create{"vm", "create", "--name", "w", "--wait", "boot"};

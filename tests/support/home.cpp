@@ -245,4 +245,18 @@ void home::check_nothing_left() {
     FAIL_CHECK("left behind: socket " << socket);
 }
 
+void copy_database(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::create_directories(to);
+  for (const auto* name : {"state.db", "state.db-wal", "state.db-shm"}) {
+    std::filesystem::remove(to / name);
+    if (std::filesystem::exists(from / name))
+      std::filesystem::copy_file(from / name, to / name);
+  }
+}
+
+std::string content(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 } // namespace banger::test

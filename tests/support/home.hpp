@@ -78,6 +78,11 @@ private:
   bool closed_ = false;
 };
 
+/// The database with its log, as a backup takes it while no daemon runs.
+void copy_database(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Of a file; empty: there is none.
+std::string content(const std::filesystem::path& file);
+
 /// Says why, in the form that ctest takes for "skipped". Return right after it.
 void skip(const std::string& why);
 

@@ -163,6 +163,25 @@ TEST_CASE("a booted guest's clock is right before it counts as configured", "[fa
   }
 }
 
+TEST_CASE("a guest that says twice that it is configured, and ends, leaves no timer", "[faults]") {
+  reactor loop;
+  {
+    fake_machine m(loop);
+    m.agent->protocol = guest::protocol_version;
+    m.agent->hello();
+    m.agent->expect(frame_type::ask_clock);
+    for (int i = 0; i < 2; ++i)
+      m.agent->send(frame_type::configured, 0, guest::encode(guest::configured_body{}));
+    m.agent->send(frame_type::stopping, 0);
+    REQUIRE(m.events.next<event::stopping>()); // it has heard both
+    m.process.kill();
+    CHECK(m.events.next<event::exited>());
+  }
+  std::promise<void> later;
+  in_reactor(loop, [&] { loop.at(reactor::clock::now() + 1s, [&] { later.set_value(); }); });
+  CHECK(later.get_future().wait_for(10s) == std::future_status::ready);
+}
+
 TEST_CASE("a guest of an older protocol is not asked for its clock", "[faults]") {
   reactor loop;
   fake_machine m(loop);

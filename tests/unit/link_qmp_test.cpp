@@ -100,6 +100,8 @@ TEST_CASE("an agent that ended in the middle of a frame is followed by one that 
   if (closed_first) {
     port("false");
     REQUIRE(m.events.next<event::agent_left>());
+    // The next one would take nothing in that comes before its sync.
+    in_reactor(loop, [&] { CHECK_FALSE(sessions->open_session(7, {}, after)); });
     port("true");
   } else {
     port("false");

@@ -203,6 +203,7 @@ TEST_CASE("a client that breaks the protocol loses its stream, and nobody else d
            frames({{{frame_type::open, stream_id::in, 1, 0, 0}, ""}}),
            frames({{{frame_type::exited, stream_id::in, 1, 0, 0}, exit_with(0)}}),
            frames({{{frame_type::signal, stream_id::in, 1, 0, 0}, "x"}}),
+           frames({{{frame_type::urgent, stream_id::in, 1, 0, 0}, "xy"}}),
        }) {
     opened bad(h, m);
     ::send(bad.client.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -327,6 +328,23 @@ TEST_CASE("a guest that does not read its input stops the client, not the daemon
   CHECK(m.agent->expect(frame_type::data).payload.size() == full.size()); // flows on when it reads
   for (int i = 0; i < 7; ++i)
     m.agent->expect(frame_type::data);
+}
+
+TEST_CASE("an urgent key goes to a guest that knows it, and to no other", "[faults]") {
+  house h;
+  fake_machine m(h.loop);
+  const bool knows = GENERATE(true, false);
+  m.agent->protocol = knows ? guest::urgent_since : guest::urgent_since - 1;
+  m.agent->hello();
+  REQUIRE(m.events.next<event::hello>());
+  if (knows)
+    m.agent->expect(frame_type::ask_clock);
+  opened one(h, m);
+  one.client.send(frame_type::urgent, 1, "\x03");
+  one.client.send(frame_type::data, 1, "x");
+  if (knows)
+    CHECK(m.agent->expect(frame_type::urgent).payload == "\x03");
+  CHECK(m.agent->expect(frame_type::data).payload == "x");
 }
 
 TEST_CASE("commands that no client fetches hold no more than their share of memory") {

@@ -95,7 +95,7 @@ got agent_channel::search() {
   const auto state = read_some(socket_.get(), buffer, scratch::read_size, bytes);
   const auto hello = search_->feed({buffer, bytes});
   if (!hello) {
-    if (search_->saw_another())
+    if (port_open_ && search_->saw_another())
       say_sync();
     return state;
   }
@@ -130,6 +130,7 @@ void agent_channel::search_anew() {
 // The last frame may have been cut off, and the next agent's hello follows it: only one with a new
 // epoch counts. Commands end with their agent.
 void agent_channel::guest_left() {
+  port_open_ = false;
   if (!watched_)
     return;
   for (auto& [id, sink] : std::exchange(sessions_, {}))
@@ -150,6 +151,7 @@ void agent_channel::tell_left(const std::string& why) {
 }
 
 void agent_channel::guest_came() {
+  port_open_ = true;
   if (watched_ && search_)
     say_sync();
 }

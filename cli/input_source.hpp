@@ -25,6 +25,7 @@ public:
 
   /// As `read`, which it is unless `can_look`.
   ssize_t look(std::span<char> to);
+  /// EAGAIN: there is nothing on the terminal. EIO: it is not ours to read now, or hung up.
   ssize_t read(std::span<char> to);
   /// Removes bytes that were looked at.
   void take(std::uint64_t size);

@@ -1,8 +1,10 @@
 // Standard input is shared with the commands that come next in a script: what a command in a VM did
 // not read is left for them.
+#include "cli/input_source.hpp"
 #include "tests/unit/cli_scene.hpp"
 
 #include <cstdlib>
+#include <fcntl.h>
 
 using namespace banger;
 using namespace banger::cli;
@@ -53,6 +55,25 @@ TEST_CASE("of a pipe no more is removed than the command has read") {
     CHECK(came == three_lines);
     CHECK(rest_of(s.in.read.get()) == three_lines.substr(wanted));
   }
+}
+
+TEST_CASE("a read of a terminal whose line was taken by another does not wait", "[faults]") {
+  const unique_fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(master);
+  REQUIRE(::grantpt(master.get()) == 0);
+  REQUIRE(::unlockpt(master.get()) == 0);
+  const unique_fd ours(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(ours);
+  input_source from(ours.get());
+  REQUIRE(from.is_terminal());
+  char line[16];
+  ::alarm(30); // it would wait for ever
+  errno = 0;
+  CHECK(from.read(line) == -1);
+  CHECK(errno == EAGAIN);
+  REQUIRE(::write(master.get(), "ls\n", 3) == 3);
+  CHECK(from.read(line) == 3);
+  ::alarm(0);
 }
 
 TEST_CASE("of a socket no more is removed than the command has read") {

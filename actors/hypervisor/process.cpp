@@ -87,10 +87,11 @@ bool alive(const process_id& process) {
 }
 
 expected<unique_fd> open_process(const process_id& process) {
-  if (process.pid == 0)
+  if (process.pid == 0 || process.boot_id != host_boot_id())
     return gone(process);
   unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(process.pid), 0U)));
-  if (!pidfd && errno != ESRCH)
+  // EINVAL, later ENOENT: the number is a thread's by now.
+  if (!pidfd && errno != ESRCH && errno != EINVAL && errno != ENOENT)
     return fail_errno("cannot watch process " + std::to_string(process.pid), errno);
   // Checked after it was opened: now the pid cannot pass to another without our noticing.
   if (!pidfd || !alive(process))

@@ -114,7 +114,7 @@ look_inside() {
       bytes=$(od -An -v -tx1 -j24 -N8 "$folder/root.qcow2" 2>/dev/null | tr -d " ")
       echo "folder $(basename "$folder") ${work:--} ${magic:--} $((0x0$bytes))"
     done
-    grep -a unknown_vm bangerd.log | grep -oE "vms/[0-9a-f]{12}" | sed "s,vms/,unknown ," | sort -u
+    grep -a unknown_vm bangerd.log | grep -aoE "vms/[0-9a-f]{12}" | sed "s,vms/,unknown ," | sort -u
     stat -c "image %s" images/tiny/rootfs-*.img'
 }
 

@@ -9,14 +9,12 @@
 
 #include <array>
 #include <csignal>
-#include <future>
 #include <iterator>
 #include <linux/capability.h>
 #include <set>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace banger;
 using namespace banger::hypervisor;
@@ -282,29 +280,6 @@ TEST_CASE("a process lives until it is killed, and is itself only with its start
   CHECK(becomes_readable(machine->pidfd.get(), 0));
   CHECK_FALSE(alive(machine->process));
   CHECK(kill_and_wait(machine->process, 1000));
-}
-
-TEST_CASE("a recorded number that is a thread's by now, or of another boot, is a process gone",
-          "[faults]") {
-  std::promise<pid_t> told;
-  std::promise<void> over;
-  std::thread other([&] {
-    told.set_value(static_cast<pid_t>(::syscall(SYS_gettid)));
-    over.get_future().wait();
-  });
-  const auto thread = static_cast<std::uint32_t>(told.get_future().get());
-  const auto of_thread = open_process({thread, 1, host_boot_id()});
-  REQUIRE_FALSE(of_thread);
-  CHECK(of_thread.error().code == errc::not_found);
-  over.set_value();
-  other.join();
-  auto self = identify(static_cast<std::uint32_t>(::getpid()));
-  REQUIRE(self);
-  CHECK(open_process(*self));
-  self->boot_id = "another";
-  const auto of_another = open_process(*self);
-  REQUIRE_FALSE(of_another);
-  CHECK(of_another.error().code == errc::not_found);
 }
 
 TEST_CASE("a signal ends a process that heeds it, and SIGKILL follows for one that does not") {

@@ -50,10 +50,14 @@ input_source::kind input_source::kind_of(int fd) {
 bool input_source::hung_up() const { return (ready(fd_) & POLLHUP) != 0; }
 
 // A shell that reads in the foreground may take the line that woke us, and then put us there: a
-// read would wait for the next one. In the background it would fail.
+// read would wait for the next one. So a terminal is read in the foreground only, and looked at
+// once more there.
 ssize_t input_source::read(std::span<char> to) {
-  const bool waits = kind_ == kind::terminal && in_foreground(fd_) && ready(fd_) == 0;
-  if (waits) {
+  if (kind_ == kind::terminal && !in_foreground(fd_)) {
+    errno = EIO; // as a read in the background
+    return -1;
+  }
+  if (kind_ == kind::terminal && ready(fd_) == 0) {
     errno = EAGAIN;
     return -1;
   }

@@ -87,7 +87,7 @@ bool alive(const process_id& process) {
 }
 
 expected<unique_fd> open_process(const process_id& process) {
-  if (process.pid == 0 || process.boot_id != host_boot_id())
+  if (process.pid == 0)
     return gone(process);
   unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(process.pid), 0U)));
   // EINVAL, later ENOENT: the number is a thread's by now.

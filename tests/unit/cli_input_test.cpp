@@ -3,8 +3,10 @@
 #include "cli/input_source.hpp"
 #include "tests/unit/cli_scene.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/wait.h>
 
 using namespace banger;
 using namespace banger::cli;
@@ -74,6 +76,37 @@ TEST_CASE("a read of a terminal whose line was taken by another does not wait", 
   REQUIRE(::write(master.get(), "ls\n", 3) == 3);
   CHECK(from.read(line) == 3);
   ::alarm(0);
+}
+
+TEST_CASE("a terminal is not read in the background, even if a line waits", "[faults]") {
+  const unique_fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(master);
+  REQUIRE(::grantpt(master.get()) == 0);
+  REQUIRE(::unlockpt(master.get()) == 0);
+  const std::string name = ::ptsname(master.get());
+  const auto shell = ::fork();
+  if (shell == 0) {
+    ::setsid();
+    const int tty = ::open(name.c_str(), O_RDWR); // of its session from now on
+    if (::write(master.get(), "ls\n", 3) != 3)
+      ::_exit(2);
+    const auto job = ::fork();
+    if (job == 0) {
+      ::setpgid(0, 0);
+      input_source from(tty);
+      char line[16];
+      ::_exit(from.read(line) == -1 && errno == EIO ? 0 : 1); // a read would stop it
+    }
+    int status = 0;
+    ::waitpid(job, &status, WUNTRACED);
+    if (WIFSTOPPED(status))
+      ::kill(job, SIGKILL);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(shell, &status, 0) == shell);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("of a socket no more is removed than the command has read") {

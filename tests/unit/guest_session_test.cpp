@@ -2,6 +2,7 @@
 #include "guest/session.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -114,7 +115,7 @@ TEST_CASE_METHOD(conversation, "how much of its input a command has read is told
     REQUIRE(say(frame_type::eof, 8, ""));
     until_end();
     REQUIRE_FALSE(taken.empty());
-    CHECK(taken.front() == 0);
+    CHECK(std::is_sorted(taken.begin(), taken.end()));
     return taken.back();
   };
   SECTION("nothing") { CHECK(told({"true"}) == 0); }

@@ -5,9 +5,7 @@
 
 #include "messages/transport/socket.hpp"
 
-#include <algorithm>
 #include <fstream>
-#include <limits>
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -254,21 +252,21 @@ TEST_CASE_METHOD(place, "connecting twice from one process reaches the same daem
   CHECK(transport::greet(node.system, *first, 5s));
 }
 
-// The quickest of five: a busy machine is late for one, not for all.
-TEST_CASE_METHOD(place, "a daemon learns at once that a client was killed") {
+// From its end on: what the kernel takes to end it, a sanitizer's memory included, is not the
+// daemon's.
+TEST_CASE_METHOD(place, "a daemon learns within 100 ms that a client was killed") {
   server_process server(socket);
-  auto quickest = std::numeric_limits<double>::max();
   for (int i = 0; i < 5; ++i) {
     server_process killed(socket, {"--client"});
     REQUIRE(killed.first_line == "began");
-    const auto start = clock_type::now();
     killed.kill();
-    CHECK(server.line("lost") == "lost");
-    quickest = std::min(quickest, micros_since(start));
     killed.wait();
+    const auto start = clock_type::now();
+    CHECK(server.line("lost") == "lost");
+    const auto took = micros_since(start);
+    INFO("noticed after " << took << " us");
+    CHECK(took < 100'000 * time_scale());
   }
-  INFO("noticed after " << quickest << " us");
-  CHECK(quickest < 100'000 * time_scale());
 }
 
 TEST_CASE_METHOD(place, "clients that come and go leave nothing behind") {
